@@ -1,0 +1,1 @@
+"""Reading the tape: what services and strategy engines import."""

@@ -1,0 +1,1 @@
+"""The consumer-group runtime, and the workers built on it."""

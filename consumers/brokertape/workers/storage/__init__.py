@@ -1,0 +1,1 @@
+"""The storage worker: the tape as a database."""

@@ -1,0 +1,1 @@
+"""The gateway's messages: our own .proto files, wire-compatible with its numbers, and the code generated from them."""

@@ -1,0 +1,9 @@
+"""The base of every value that travels: immutable, validated, tolerant of fields it does not know."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """An immutable value. Unknown fields are ignored, as subscribers must (a newer writer may add some)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, populate_by_name=True)

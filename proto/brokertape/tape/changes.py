@@ -1,0 +1,68 @@
+"""What moved between two tables of one code, and how to apply it."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from brokertape.tape._model import Model
+from brokertape.tape.errors import ApplyError
+from brokertape.tape.rows import Row, in_order
+
+Kind = Literal["entered", "left", "flipped", "net", "activity", "ranked"]
+
+
+class Flow(Model):
+    """One broker's own trading in the interval of an event: shares, HKD and HKD a share.
+
+    `buy_vol` and `sell_vol` are None when the totals do not split into whole volumes; `vwap` is None when
+    nothing traded.
+    """
+
+    net_vol: int
+    buy_vol: int | None
+    sell_vol: int | None
+    turnover: float | None
+    vwap: float | None
+
+
+class Change(Model):
+    """One broker whose row changed. `before` is None when it entered the list, `after` when it left it.
+
+    Leaving the list is not trading to zero. `flow` is None where it cannot be known. `ordinal` (1, 2, …) tells
+    apart further records of one display name; the first has none.
+    """
+
+    broker_name: str
+    ordinal: int | None = Field(default=None, exclude_if=lambda ordinal: ordinal is None)
+    kinds: tuple[Kind, ...]
+    before: Row | None
+    after: Row | None
+    flow: Flow | None
+
+
+def apply(rows: Sequence[Row], changes: Sequence[Change]) -> tuple[Row, ...]:
+    """The table after `changes`: every `before` is taken out by (side, rank), then every `after` is put in.
+
+    Raises:
+        ApplyError: A `before` is not there, or the result does not rank 1…n on a side.
+    """
+    table = {row.place: row for row in rows}
+    for change in changes:
+        if change.before is not None and table.pop(change.before.place, None) != change.before:
+            raise ApplyError(f"{change.broker_name!r} is not at {change.before.place} as the change says")
+    for change in changes:
+        if change.after is not None:
+            if change.after.place in table:
+                raise ApplyError(f"two rows at {change.after.place}")
+            table[change.after.place] = change.after
+    after = in_order(table.values())
+    _check_ranks(after)
+    return after
+
+
+def _check_ranks(rows: Sequence[Row]) -> None:
+    for side in ("buy", "sell"):
+        ranks = [row.rank for row in rows if row.side == side]
+        if ranks != list(range(1, len(ranks) + 1)):
+            raise ApplyError(f"{side} ranks are {ranks}, not 1…{len(ranks)}")

@@ -1,0 +1,16 @@
+"""Time as the tape writes it: ms or s since 1970, dates in market time (UTC+8, no daylight saving)."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+HKT = timezone(timedelta(hours=8), "HKT")
+
+
+def trading_date_of(epoch_s: float) -> str:
+    """The market date (`YYYY-MM-DD`, UTC+8) of a moment in seconds since 1970."""
+    return datetime.fromtimestamp(epoch_s, HKT).date().isoformat()
+
+
+def rfc3339(epoch_ms: int) -> str:
+    """A moment in ms since 1970 as CloudEvents writes it: `2026-05-08T08:00:21.467Z`."""
+    seconds, ms = divmod(epoch_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"

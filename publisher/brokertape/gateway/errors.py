@@ -1,0 +1,120 @@
+"""Everything that can go wrong between us and the gateway, in one tree.
+
+GatewayError
+├── FramingError            the bytes are not the protocol's: the link must be closed
+│   ├── WrongFlag
+│   ├── WrongDigest
+│   ├── FrameTooLong
+│   ├── UnknownProtoId      (the one that only skips its own frame)
+│   └── MalformedBody
+├── KeyFileError            the RSA key file cannot be used
+├── LinkError               no reply because of the link
+│   ├── NotConnected
+│   ├── LinkLost
+│   ├── RequestTimeout
+│   └── InitRefused         the gateway answers but does not let us in (not logged in, wrong key)
+└── Refused                 the gateway answered "no"
+    ├── OverBudget
+    ├── NotHongKong
+    ├── UnknownCode
+    ├── NoRights
+    ├── QuotaExhausted
+    ├── UnsubscribedTooSoon
+    └── UpstreamTrouble     transient: the gateway's own backend
+"""
+
+
+class GatewayError(Exception):
+    """The root of the tree."""
+
+
+class FramingError(GatewayError):
+    """Raised when received bytes do not follow the protocol."""
+
+
+class WrongFlag(FramingError):
+    """Raised when a header does not start with `FT`: this is no gateway, or we lost our place."""
+
+
+class WrongDigest(FramingError):
+    """Raised when a body does not have the SHA-1 its header names: damaged, or the wrong key."""
+
+
+class FrameTooLong(FramingError):
+    """Raised when a header announces a body longer than any reply can be."""
+
+
+class UnknownProtoId(FramingError):
+    """Raised for a message this client does not know; only that message is skipped."""
+
+    def __init__(self, proto_id: int) -> None:
+        super().__init__(f"unknown protocol id {proto_id}")
+        self.proto_id = proto_id
+
+
+class MalformedBody(FramingError):
+    """Raised when a body is not the message its protocol id says, or holds values that cannot be."""
+
+
+class KeyFileError(GatewayError):
+    """Raised when the RSA key file is missing, unreadable, no private key, or too short."""
+
+
+class LinkError(GatewayError):
+    """Raised when a request got no reply because of the link."""
+
+
+class NotConnected(LinkError):
+    """Raised at once for a request made while there is no session."""
+
+
+class LinkLost(LinkError):
+    """Raised when the link broke while the reply was awaited."""
+
+
+class RequestTimeout(LinkError):
+    """Raised when no reply came in time; the session is closed with it, so that no late request is counted."""
+
+
+class InitRefused(LinkError):
+    """Raised when the gateway does not open a session: not logged in yet, or the RSA key differs."""
+
+
+class Refused(GatewayError):
+    """Raised when the gateway answered a request with a failure.
+
+    `ret_type` and `ret_msg` are as it sent them.
+    """
+
+    def __init__(self, ret_type: int, ret_msg: str) -> None:
+        super().__init__(f"{ret_msg or 'no reason given'} (retType {ret_type})")
+        self.ret_type = ret_type
+        self.ret_msg = ret_msg
+
+
+class OverBudget(Refused):
+    """Raised when the gateway says we asked too often."""
+
+
+class NotHongKong(Refused):
+    """Raised when the security is no Hong Kong stock or fund, or its market has no such table."""
+
+
+class UnknownCode(Refused):
+    """Raised when the gateway does not know the code."""
+
+
+class NoRights(Refused):
+    """Raised when the account's quote rights do not allow the request."""
+
+
+class QuotaExhausted(Refused):
+    """Raised when the account's subscription quota is used up."""
+
+
+class UnsubscribedTooSoon(Refused):
+    """Raised when a subscription is given back before it is a minute old."""
+
+
+class UpstreamTrouble(Refused):
+    """Raised when the gateway's own backend failed: ask again later."""

@@ -1,0 +1,1 @@
+"""The publisher: budget, schedule, diff, commit, and the service that ties them."""

@@ -1,0 +1,68 @@
+"""Fixtures all tests share."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import fakeredis
+import pytest
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from brokertape.cli.redis_server import RedisServer
+from support.fake_redis import fake_redis
+from support.servers import server_program
+
+
+@pytest.fixture(scope="session")
+def redis_program() -> Path:
+    """The server program under test."""
+    return server_program()
+
+
+@pytest.fixture
+def short_dir() -> Iterator[Path]:
+    """A directory with a path short enough for unix sockets."""
+    path = Path(tempfile.mkdtemp(prefix="bt"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_redis_server(redis_program: Path) -> Iterator[RedisServer]:
+    """One real server for the whole run; take `redis_server` for one that a test may kill."""
+    path = Path(tempfile.mkdtemp(prefix="bt"))
+    with RedisServer(path, program=redis_program) as server:
+        yield server
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def redis_server(redis_program: Path, short_dir: Path) -> Iterator[RedisServer]:
+    """A real server of this test's own, which it may stop, kill and start."""
+    with RedisServer(short_dir / "r", program=redis_program) as server:
+        yield server
+
+
+@pytest.fixture
+async def real_redis(shared_redis_server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
+    """A client of an emptied real server, without retries of its own."""
+    client = redis.asyncio.Redis.from_url(
+        shared_redis_server.url, retry=Retry(NoBackoff(), 0), socket_timeout=10, legacy_responses=False
+    )
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.server)])
+async def any_redis(request: pytest.FixtureRequest) -> AsyncIterator[redis.asyncio.Redis]:
+    """The same tests on fakeredis (quick) and on a real server (true)."""
+    if request.param == "real":
+        yield request.getfixturevalue("real_redis")
+        return
+    client: fakeredis.FakeAsyncRedis = fake_redis()
+    yield client
+    await client.aclose()
