@@ -3,9 +3,9 @@
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import fakeredis
 import pytest
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -46,23 +46,31 @@ def redis_server(redis_program: Path, short_dir: Path) -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture
-async def real_redis(shared_redis_server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
-    """A client of an emptied real server, without retries of its own."""
+@asynccontextmanager
+async def _emptied(server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
+    """A client of `server`, emptied, without retries of its own."""
     client = redis.asyncio.Redis.from_url(
-        shared_redis_server.url, retry=Retry(NoBackoff(), 0), socket_timeout=10, legacy_responses=False
+        server.url, retry=Retry(NoBackoff(), 0), socket_timeout=10, legacy_responses=False
     )
     await client.flushall()
     yield client
     await client.aclose()
 
 
+@pytest.fixture
+async def real_redis(shared_redis_server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
+    """A client of an emptied real server."""
+    async with _emptied(shared_redis_server) as client:
+        yield client
+
+
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.server)])
 async def any_redis(request: pytest.FixtureRequest) -> AsyncIterator[redis.asyncio.Redis]:
     """The same tests on fakeredis (quick) and on a real server (true)."""
     if request.param == "real":
-        yield request.getfixturevalue("real_redis")
+        async with _emptied(request.getfixturevalue("shared_redis_server")) as client:
+            yield client
         return
-    client: fakeredis.FakeAsyncRedis = fake_redis()
+    client = fake_redis()
     yield client
     await client.aclose()
