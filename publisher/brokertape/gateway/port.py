@@ -1,0 +1,32 @@
+"""What the rest of the product sees of a gateway. `GatewayClient` is the real one, the simulator has one in memory."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from brokertape.gateway.values import GlobalState, SecuritySnapshot, StaticInfo, TopTenBrokers, TradeDate
+
+
+class Gateway(Protocol):
+    """A gateway that can be asked. Every call raises a `GatewayError` and returns nothing when it fails.
+
+    Codes are `HK.00700`. A call while there is no session fails at once; nothing waits for a reconnect.
+    """
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a session now."""
+
+    async def top_ten_brokers(self, code: str, days_before: int = 0) -> TopTenBrokers:
+        """The table of `code` now, or of the n-th previous trading day. Spends one unit of the request budget."""
+
+    async def global_state(self) -> GlobalState:
+        """Market state, login and clock."""
+
+    async def static_info(self, codes: Sequence[str]) -> list[StaticInfo]:
+        """What is fixed about `codes`; codes the gateway does not know are left out or refused as a whole."""
+
+    async def market_snapshot(self, codes: Sequence[str]) -> list[SecuritySnapshot]:
+        """Running totals of up to 400 codes."""
+
+    async def trade_dates(self, begin: str, end: str) -> list[TradeDate]:
+        """The Hong Kong trading days from `begin` to `end` (`YYYY-MM-DD`, both included)."""
