@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -14,6 +15,10 @@ from redis.backoff import NoBackoff
 from brokertape.cli.redis_server import RedisServer
 from support.fake_redis import fake_redis
 from support.servers import server_program
+
+# A busy machine is no failure; and the same examples every time, so that a red run can be run again.
+hypothesis.settings.register_profile("brokertape", deadline=None, derandomize=True, max_examples=60)
+hypothesis.settings.load_profile("brokertape")
 
 
 @pytest.fixture(scope="session")

@@ -35,3 +35,19 @@ class UnknownEventType(DecodeError):
 
 class ApplyError(TapeError):
     """Raised when a change does not fit the rows it is applied to: the holder must reread the book."""
+
+
+class StoreError(TapeError):
+    """The root of what Redis itself can answer or fail to answer."""
+
+
+class StoreUnavailable(StoreError):
+    """Raised when Redis cannot be reached or did not answer: whether a write happened is not known."""
+
+
+class StoreRefused(StoreError):
+    """Raised when Redis answered with an error: wrong password, no rights, out of memory, a foreign key type."""
+
+
+class TapeMismatch(StoreError):
+    """Raised when the tape in Redis was made with another schema or partition count."""

@@ -1,0 +1,105 @@
+"""The one seam to Redis: how everybody of ours connects, runs a script, and reads its failures.
+
+redis-py repeats commands by itself unless told otherwise, which doubles an XADD whose reply was lost. So its
+retries are off: whoever writes repeats knowingly, under an id that makes the repeat harmless.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from redis import exceptions
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from brokertape.tape.errors import StoreRefused, StoreUnavailable
+
+RedisClient = Redis | RedisCluster
+
+CLUSTER = "+cluster"
+SCHEMES = ("redis", "rediss", "unix", f"redis{CLUSTER}", f"rediss{CLUSTER}")
+
+_UNAVAILABLE = (
+    exceptions.ConnectionError,  # and with it BusyLoadingError, MasterNotFoundError
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,  # a master that became a replica
+    exceptions.ClusterDownError,
+    exceptions.TryAgainError,
+    OSError,
+)
+
+
+def connect(url: str, *, socket_timeout_s: float = 5.0, max_connections: int = 64) -> RedisClient:
+    """A client of the Redis at `url`; nothing is sent yet.
+
+    Args:
+        url: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://` / `rediss+cluster://` for any node of
+            a Cluster. User, password, database and redis-py's options (`?ssl_ca_certs=…`) go into the URL.
+        socket_timeout_s: How long one command may take; it must be longer than any blocking read.
+        max_connections: Bound of the connection pool.
+
+    Raises:
+        StoreRefused: The URL is none of these.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme not in SCHEMES or not rest:
+        raise StoreRefused(f"Redis URL {redact(url)!r}: start it with {', '.join(f'{name}://' for name in SCHEMES)}")
+    options: dict[str, Any] = {
+        "socket_timeout": socket_timeout_s,
+        "socket_connect_timeout": min(socket_timeout_s, 5.0),
+        "max_connections": max_connections,
+        "legacy_responses": False,
+    }
+    try:
+        if scheme.endswith(CLUSTER):
+            return RedisCluster.from_url(f"{scheme.removesuffix(CLUSTER)}://{rest}", retry=_no_retry(), **options)
+        return Redis.from_url(url, retry=_no_retry(), **options)
+    except (ValueError, TypeError) as error:
+        raise StoreRefused(f"Redis URL {redact(url)!r}: {error}") from error
+
+
+def _no_retry() -> Retry:
+    return Retry(NoBackoff(), 0)
+
+
+def redact(url: str) -> str:
+    """`url` without its password, fit for logs."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(unreadable)"
+    if "@" not in parts.netloc:
+        return url
+    user = parts.netloc.rpartition("@")[0].partition(":")[0]
+    return urlunsplit(parts._replace(netloc=f"{user}:***@{parts.netloc.rpartition('@')[2]}"))
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Translates what redis-py raises into the two errors the rest of the code knows, cause kept."""
+    try:
+        yield
+    except exceptions.AuthenticationError as error:
+        raise StoreRefused(f"Redis refused the login: {error}") from error
+    except _UNAVAILABLE as error:
+        raise StoreUnavailable(f"Redis did not answer: {str(error) or type(error).__name__}") from error
+    except exceptions.RedisError as error:
+        raise StoreRefused(f"Redis refused: {error}") from error
+
+
+class Script:
+    """A Lua script that survives a server that does not know it: scripts are neither replicated nor persisted."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, client: RedisClient, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run it on `keys`, which must share a Cluster slot; raises redis-py's errors (see `store_errors`)."""
+        try:
+            return await client.evalsha(self._sha, len(keys), *keys, *args)
+        except exceptions.NoScriptError:
+            return await client.eval(self._text, len(keys), *keys, *args)

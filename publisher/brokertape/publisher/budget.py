@@ -1,0 +1,189 @@
+"""The request budget: never more than 30 in any 30 s as the gateway receives them, and hardly ever less.
+
+The window lives in Redis, so that processes sharing an account share it and a restart knows it; a copy of our own
+requests on the monotonic clock guards against a Redis whose clock steps or whose memory is gone. The stricter of
+the two decides.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from enum import IntEnum
+from importlib import resources
+from typing import Protocol
+
+from brokertape.gateway.errors import OverBudget, Refused
+from brokertape.publisher.clock import Clock
+from brokertape.publisher.window import Backoff, Limit, Pace, RequestWindow
+from brokertape.tape.connection import RedisClient, Script, store_errors
+from brokertape.tape.errors import StoreUnavailable
+from brokertape.tape.keys import Keys
+
+LONGEST_SLEEP_S = 1.0  # slots of other processes may free earlier than they looked
+
+
+class Lane(IntEnum):
+    """Who goes first: the live list before past days."""
+
+    LIVE = 0
+    HISTORY = 1
+
+
+class BudgetStore(Protocol):
+    """Where the window is kept."""
+
+    async def reserve(self, request_id: str, guard_s: float) -> float:
+        """Take a slot and return 0, or return how long to wait (s) and take none."""
+
+    async def settle(self, request_id: str) -> None:
+        """The reply to a reserved request came."""
+
+
+class MemoryBudgetStore:
+    """A window of this process alone, on its own clock."""
+
+    def __init__(self, clock: Clock, limit: Limit, timeout_s: float) -> None:
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._window = RequestWindow(limit)
+
+    async def reserve(self, request_id: str, guard_s: float) -> float:
+        """See BudgetStore."""
+        now = self._clock.monotonic_s()
+        wait_s = self._window.wait_s(now, guard_s)
+        if wait_s == 0:
+            self._window.reserve(request_id, now, self._timeout_s)
+        return wait_s
+
+    async def settle(self, request_id: str) -> None:
+        """See BudgetStore."""
+        self._window.settle(request_id, self._clock.monotonic_s())
+
+
+_BUDGET = Script(resources.files("brokertape.publisher").joinpath("budget.lua").read_text())
+
+
+class RedisBudgetStore:
+    """The window all processes of an account share, on Redis' clock. Raises StoreError.
+
+    `tape_existed` says that the tape is older than this process, so that a missing window is a lost one.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        keys: Keys,
+        account: str,
+        limit: Limit,
+        timeout_s: float,
+        *,
+        tape_existed: bool,
+    ) -> None:
+        self._client = client
+        window = keys.budget(account)
+        self._keys = [window, keys.private("server", slot_of=window)]
+        self._limit = limit
+        self._timeout_s = timeout_s
+        self._tape_existed = tape_existed
+        self.is_pausing = False
+
+    async def reserve(self, request_id: str, guard_s: float) -> float:
+        """See BudgetStore."""
+        window_ms = round(self._limit.span_s(guard_s) * 1000)
+        args = [self._limit.requests, window_ms, round(self._timeout_s * 1000), int(self._tape_existed)]
+        with store_errors():
+            granted, wait_ms, pausing = await _BUDGET.run(self._client, self._keys, ["reserve", request_id, *args])
+        self.is_pausing = bool(pausing)
+        self._tape_existed = self._tape_existed or bool(granted)
+        return 0.0 if granted else wait_ms / 1000
+
+    async def settle(self, request_id: str) -> None:
+        """See BudgetStore."""
+        with store_errors():
+            await _BUDGET.run(self._client, self._keys, ["settle", request_id])
+
+
+class Slot:
+    """Leave to send one request; used as a context manager around it.
+
+    Leaving with a reply, a refusal included, stamps the slot now. Without a reply nothing is given back: the slot
+    counts as answered at its timeout, which is also what a crash leaves behind.
+    """
+
+    def __init__(self, request_id: str, budget: "Budget") -> None:
+        self._request_id = request_id
+        self._budget = budget
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OverBudget):
+            self._budget.backoff.refused(self._budget.clock.monotonic_s())
+        if error is None or isinstance(error, Refused):
+            await self._budget.settle(self._request_id)
+
+
+class Budget:
+    """Grants request slots one at a time, the live lane first. A slow reply holds its own slot, never the next."""
+
+    def __init__(self, store: BudgetStore, clock: Clock, limit: Limit, timeout_s: float, pace: Pace) -> None:
+        self.clock = clock
+        self.backoff = Backoff()
+        self.granted = 0
+        self._store = store
+        self._timeout_s = timeout_s
+        self._own = RequestWindow(limit)
+        self._pace = pace
+        self._turn = asyncio.Lock()
+        self._live_waiting = 0
+        self._no_live_waits = asyncio.Event()
+        self._no_live_waits.set()
+
+    async def acquire(self, lane: Lane = Lane.LIVE) -> Slot:
+        """Wait for a slot. Raises StoreError when the shared window cannot be asked."""
+        if lane is Lane.HISTORY:
+            return await self._acquire_behind_live()
+        self._live_waiting += 1
+        self._no_live_waits.clear()
+        try:
+            async with self._turn:
+                while not isinstance(granted := await self._try(), Slot):
+                    await self.clock.sleep(min(granted, LONGEST_SLEEP_S))
+                return granted
+        finally:
+            self._live_waiting -= 1
+            if self._live_waiting == 0:
+                self._no_live_waits.set()
+
+    async def settle(self, request_id: str) -> None:
+        """The reply came. A Redis that cannot be told keeps the high stamp: that over-counts, which is safe."""
+        self._own.settle(request_id, self.clock.monotonic_s())
+        with contextlib.suppress(StoreUnavailable):
+            await self._store.settle(request_id)
+
+    async def _acquire_behind_live(self) -> Slot:
+        """The turn is given up while waiting, so that a live request never stands behind a past day."""
+        while True:
+            await self._no_live_waits.wait()
+            async with self._turn:
+                granted = await self._try() if self._no_live_waits.is_set() else 0.0
+            if isinstance(granted, Slot):
+                return granted
+            await self.clock.sleep(min(granted, LONGEST_SLEEP_S))
+
+    async def _try(self) -> Slot | float:
+        """A slot, or how long to wait for one (s)."""
+        now, guard_s = self.clock.monotonic_s(), self.backoff.guard_s
+        wait_s = max(self.backoff.wait_s(now), self._pace.wait_s(now), self._own.wait_s(now, guard_s))
+        if wait_s > 0:
+            return wait_s
+        request_id = uuid.uuid4().hex
+        wait_s = await self._store.reserve(request_id, guard_s)
+        if wait_s > 0:
+            return wait_s
+        now = self.clock.monotonic_s()
+        self._pace.sent(now)
+        self._own.reserve(request_id, now, self._timeout_s)
+        self.granted += 1
+        return Slot(request_id, self)

@@ -1,0 +1,107 @@
+"""What concerns the whole feed: status events, watermarks, the publisher's lease."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from brokertape.publisher.clock import Clock
+from brokertape.tape.codec import encode_entry, load
+from brokertape.tape.connection import RedisClient, store_errors
+from brokertape.tape.events import (
+    StatusData,
+    StatusEvent,
+    StatusScope,
+    WatermarkData,
+    WatermarkEntry,
+    WatermarkEvent,
+)
+from brokertape.tape.keys import Keys, check_name
+from brokertape.tape.market_time import rfc3339
+
+FEED_MAX_ENTRIES = 10_000  # ten hours of watermarks of one publisher, trimmed in whole nodes
+LEASE_S = 10.0
+
+
+class Feed:
+    """Writes the feed stream, the status hash and the lease of one publisher. Raises StoreError."""
+
+    def __init__(
+        self, client: RedisClient, keys: Keys, clock: Clock, *, publisher: str, account: str, source: str
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._clock = clock
+        self._publisher = check_name("publisher", publisher)
+        self._account = check_name("account", account)
+        self._source = source
+        self._started_ms = clock.now_ms()
+        self._sent = 0
+        self._states: dict[tuple[str, str], str] = {}
+
+    async def load(self) -> None:
+        """Learn what was last said of codes, so that a restart neither repeats it nor forgets to take it back."""
+        with store_errors():
+            stored = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.status))
+        for payload in stored.values():
+            event = load(payload)
+            if isinstance(event, StatusEvent) and event.data.scope == "code":
+                self._states[event.data.scope, event.data.name] = event.data.state
+
+    async def status(self, scope: StatusScope, name: str, state: str, reason: str | None = None) -> None:
+        """Say that `name` is in `state`; said once per change of state."""
+        if self._states.get((scope, name)) == state:
+            return
+        event = StatusEvent(
+            source=self._source,
+            id=self._next_id(),
+            subject=name,
+            time=rfc3339(self._clock.now_ms()),
+            data=StatusData(scope=scope, name=name, state=state, reason=reason),
+        )
+        with store_errors():
+            await self._add(event)
+            await self._client.hset(self._keys.status, f"{scope}|{name}", encode_entry(event)["payload"])
+        self._states[scope, name] = state
+
+    def state_of(self, scope: StatusScope, name: str) -> str | None:
+        """The state last said of `name` by this publisher."""
+        return self._states.get((scope, name))
+
+    def forget(self, scope: StatusScope, name: str) -> None:
+        """Nothing was said of `name`: what comes next is news again."""
+        self._states.pop((scope, name), None)
+
+    async def watermark(self, codes: Mapping[str, WatermarkEntry]) -> None:
+        """Say how far each code was truly seen."""
+        event = WatermarkEvent(
+            source=self._source,
+            id=self._next_id(),
+            subject=self._publisher,
+            time=rfc3339(self._clock.now_ms()),
+            data=WatermarkData(codes=dict(codes)),
+        )
+        with store_errors():
+            await self._add(event)
+
+    async def renew_lease(self) -> None:
+        """Be known as alive for ten seconds more; leases long run out are swept away."""
+        now = self._clock.now_ms()
+        with store_errors():
+            await self._client.zadd(self._keys.publishers, {self._member: now + round(LEASE_S * 1000)})
+            await self._client.zremrangebyscore(self._keys.publishers, "-inf", now)
+
+    async def end_lease(self) -> None:
+        """Be gone."""
+        with store_errors():
+            await self._client.zrem(self._keys.publishers, self._member)
+
+    @property
+    def _member(self) -> str:
+        return f"{self._account}|{self._publisher}"
+
+    def _next_id(self) -> str:
+        self._sent += 1
+        return f"{self._publisher}/{self._started_ms}/{self._sent}"
+
+    async def _add(self, event: StatusEvent | WatermarkEvent) -> None:
+        fields: dict[Any, Any] = dict(encode_entry(event).items())
+        await self._client.xadd(self._keys.feed, fields, maxlen=FEED_MAX_ENTRIES, approximate=True)

@@ -1,0 +1,279 @@
+"""The publisher: one loop that spends the budget, and slow ones that keep it informed.
+
+Crash-only. The book in Redis is the only memory, so there is nothing to save on the way out and nothing to recover
+on the way in. An error no loop knows how to live with ends the process; whoever runs it starts it again.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from brokertape.gateway.errors import GatewayError
+from brokertape.gateway.port import Gateway
+from brokertape.gateway.values import GlobalState, MarketState
+from brokertape.publisher.budget import Budget, Slot
+from brokertape.publisher.clock import Clock
+from brokertape.publisher.feed import LEASE_S, Feed
+from brokertape.publisher.poll import Failed, Outcome, Poller, Seen
+from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.watch import WatchList
+from brokertape.tape.errors import DecodeError, StoreError
+from brokertape.tape.events import WatermarkEntry
+from brokertape.tape.want import Want
+
+logger = logging.getLogger("brokertape.publisher")
+
+MARKET = "HK"
+FAILURES_SUSPENDED = 3  # so many failures in a row make a code's trouble known
+FINAL_PAUSE_S = 600.0  # a code the gateway does not have is asked again this seldom
+STORE_PAUSE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How often the slow loops look, in seconds. `stop_s` bounds how long polls in flight are awaited at the end."""
+
+    state_s: float = 2.0
+    watch_s: float = 1.0
+    watermark_s: float = 5.0
+    lease_s: float = LEASE_S / 3
+    stop_s: float = 6.0
+
+
+class Publisher:
+    """Polls the watched codes of one gateway and keeps the tape.
+
+    `run` works until `stop` is set. Everything it needs from outside comes in through the constructor.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        gateway: Gateway,
+        gateway_name: str,
+        poller: Poller,
+        budget: Budget,
+        schedule: Schedule,
+        watch: WatchList,
+        feed: Feed,
+        clock: Clock,
+        intervals: Intervals | None = None,
+    ) -> None:
+        self._name = name
+        self._gateway = gateway
+        self._gateway_name = gateway_name
+        self._poller = poller
+        self._budget = budget
+        self._schedule = schedule
+        self._watch = watch
+        self._feed = feed
+        self._clock = clock
+        self._intervals = intervals or Intervals()
+        self._is_ready = False
+        self._news = asyncio.Event()
+        self._polls: set[asyncio.Task[None]] = set()
+        self._complaints: dict[str, str] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until `stop`; then let the polls in flight end, and say goodbye."""
+        await self._feed.load()
+        await self._feed.status("publisher", self._name, "joined")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                loops = [tasks.create_task(loop) for loop in self._loops(tasks)]
+                await stop.wait()
+                for loop in loops:
+                    loop.cancel()
+                await self._finish_polls()
+        finally:
+            await self._leave()
+
+    def _loops(self, tasks: asyncio.TaskGroup) -> Iterator[Coroutine[Any, Any, None]]:
+        every = self._intervals
+        yield self._spend_budget(tasks)
+        yield self._repeat("lease", every.lease_s, self._feed.renew_lease)
+        yield self._repeat("watch list", every.watch_s, self._look_at_watch_list)
+        yield self._repeat("gateway state", every.state_s, self._look_at_gateway)
+        yield self._repeat("watermark", every.watermark_s, self._send_watermark)
+
+    # --- the fast loop ------------------------------------------------------------------------------------------
+
+    async def _spend_budget(self, tasks: asyncio.TaskGroup) -> None:
+        """Take slot after slot while there is something to ask. The window bounds how many polls are in flight."""
+        while True:
+            wait_s = self._schedule.next_due(self._clock.monotonic_s()) if self._can_poll else math.inf
+            if wait_s > 0:
+                await self._wait_for_news(wait_s)
+                continue
+            try:
+                slot = await self._budget.acquire()
+            except StoreError as error:
+                self._complain("budget", error)
+                await self._clock.sleep(STORE_PAUSE_S)
+                continue
+            self._content("budget")
+            self._start_poll(tasks, slot)
+
+    def _start_poll(self, tasks: asyncio.TaskGroup, slot: Slot) -> None:
+        code = self._schedule.pick(self._clock.monotonic_s())
+        if code is None:
+            return  # what was due has gone meanwhile; the slot is left to run out
+        poll = tasks.create_task(self._poll(code, slot))
+        self._polls.add(poll)
+        poll.add_done_callback(self._polls.discard)
+
+    async def _poll(self, code: str, slot: Slot) -> None:
+        try:
+            outcome = await self._poller.poll(code, slot)
+            await self._learn(code, outcome)
+        except (StoreError, DecodeError) as error:
+            self._complain(f"poll of {code}", error)
+            await self._clock.sleep(STORE_PAUSE_S)
+            self._schedule.retry(code)
+        finally:
+            self._news.set()
+
+    async def _learn(self, code: str, outcome: Outcome) -> None:
+        now = self._clock.monotonic_s()
+        match outcome:
+            case Seen(changed_rows):
+                self._schedule.result(code, now, changed_rows > 0, changed_rows)
+                if self._feed.state_of("code", code) in ("suspended", "refused"):
+                    await self._feed.status("code", code, "recovered")
+            case Failed(reason, is_final):
+                failures = self._schedule.failed(code, now, FINAL_PAUSE_S if is_final else None)
+                if is_final or failures >= FAILURES_SUSPENDED:
+                    logger.warning("%s %s: %s", code, "refused" if is_final else "suspended", reason)
+                    await self._feed.status("code", code, "refused" if is_final else "suspended", reason)
+            case _:
+                self._schedule.retry(code)
+                if self._budget.backoff.wait_s(now) > 0:
+                    await self._feed.status("gateway", self._gateway_name, "refused", outcome.reason)
+
+    @property
+    def _can_poll(self) -> bool:
+        return self._is_ready and self._gateway.is_connected
+
+    async def _wait_for_news(self, wait_s: float) -> None:
+        """Until a poll ends, the watch list or the gateway's state changes, or `wait_s` is over."""
+        self._news.clear()
+        try:
+            async with asyncio.timeout(None if math.isinf(wait_s) else wait_s):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    # --- the slow loops -----------------------------------------------------------------------------------------
+
+    async def _repeat(self, name: str, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+                self._content(name)
+            except (StoreError, GatewayError) as error:
+                self._complain(name, error)
+            await self._clock.sleep(interval_s)
+
+    async def _look_at_gateway(self) -> None:
+        """Login and market state: polling rests while the market does, and while nobody is logged in."""
+        was_ready = self._can_poll
+        try:
+            state = await self._gateway.global_state()
+        except GatewayError as error:
+            self._is_ready = False
+            await self._feed.status("gateway", self._gateway_name, "lost", str(error))
+            return
+        self._is_ready = state.is_ready
+        await self._feed.status("gateway", self._gateway_name, *_login(state))
+        if state.is_ready:
+            await self._follow_market(state.market_hk)
+        if self._can_poll and not was_ready:
+            self._news.set()
+
+    async def _follow_market(self, market: MarketState) -> None:
+        name = _market_state(market)
+        if name in ("lunch", "closed"):
+            self._schedule.rest(self._clock.monotonic_s())
+        else:
+            self._schedule.wake()
+        if self._feed.state_of("market", MARKET) != name:
+            await self._feed.status("market", MARKET, name)
+            self._news.set()
+
+    async def _look_at_watch_list(self) -> None:
+        watched = await self._watch.read()
+        for code, reason in watched.refused.items():
+            await self._feed.status("code", code, "refused", reason)
+        for code in self._schedule.codes - watched.wants.keys():
+            logger.info("%s is watched no more", code)
+            self._schedule.remove(code)
+            self._feed.forget("code", code)
+        for code, want in watched.wants.items():
+            await self._want(code, want)
+
+    async def _want(self, code: str, want: Want) -> None:
+        if code not in self._schedule.codes:
+            logger.info("%s is watched", code)
+            await self._poller.prepare(code)
+            self._news.set()
+        self._schedule.add(code, want.max_staleness_s)
+
+    async def _send_watermark(self) -> None:
+        seen = {code: self._poller.book(code) for code in sorted(self._schedule.codes)}
+        await self._feed.watermark(
+            {
+                code: WatermarkEntry(
+                    observed_at=book.observed_at, data_time=book.data_time, epoch=book.epoch, seq=book.seq
+                )
+                for code, book in seen.items()
+                if book is not None
+            }
+        )
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    async def _finish_polls(self) -> None:
+        if self._polls:
+            await asyncio.wait(self._polls, timeout=self._intervals.stop_s)
+        for poll in tuple(self._polls):
+            poll.cancel()
+
+    async def _leave(self) -> None:
+        try:
+            await self._feed.status("publisher", self._name, "left")
+            await self._feed.end_lease()
+        except StoreError as error:
+            logger.warning("could not say goodbye: %s", error)
+
+    def _complain(self, what: str, error: Exception) -> None:
+        """Log a trouble when it begins, not every second while it lasts."""
+        if self._complaints.get(what) != type(error).__name__:
+            logger.warning("%s: %s", what, error)
+        self._complaints[what] = type(error).__name__
+
+    def _content(self, what: str) -> None:
+        if self._complaints.pop(what, None) is not None:
+            logger.info("%s: well again", what)
+
+
+def _login(state: GlobalState) -> tuple[str, str | None]:
+    if state.is_ready:
+        return "connected", None
+    if not state.qot_logined:
+        return "refused", "the gateway is not logged in to its quote server"
+    return "refused", f"the gateway is not ready: {state.program_status_desc or f'status {state.program_status}'}"
+
+
+def _market_state(market: MarketState) -> str:
+    """A state this client does not know counts as open: asking in vain costs only budget."""
+    match market:
+        case MarketState.REST:
+            return "lunch"
+        case MarketState.CLOSED | MarketState.AUCTION | MarketState.WAITING_OPEN:
+            return "closed"
+        case _:
+            return "open"

@@ -1,0 +1,186 @@
+"""The budget: the window in Redis and in memory, by the same tests; lanes; refusals."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import fakeredis
+import pytest
+import redis.asyncio
+
+from brokertape.gateway.errors import LinkLost, OverBudget
+from brokertape.publisher.budget import Budget, BudgetStore, Lane, MemoryBudgetStore, RedisBudgetStore
+from brokertape.publisher.clock import SystemClock
+from brokertape.publisher.window import Limit, Pace
+from brokertape.simulator.virtual_time import VirtualClock, run_virtual
+from brokertape.tape import Keys
+from support.fake_redis import fake_redis
+
+QUICK = Limit(requests=3, window_s=0.2)
+KEYS = Keys()
+MakeStore = Callable[[float], BudgetStore]
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def make_store(request: pytest.FixtureRequest, any_redis: redis.asyncio.Redis) -> AsyncIterator[MakeStore]:
+    """A window of three in 0.2 s, whose unanswered requests count from a given timeout."""
+
+    def make(timeout_s: float) -> BudgetStore:
+        if request.param == "memory":
+            return MemoryBudgetStore(SystemClock(), QUICK, timeout_s)
+        return RedisBudgetStore(any_redis, KEYS, "a", QUICK, timeout_s, tape_existed=False)
+
+    return make
+
+
+async def test_a_window_grants_its_slots_and_tells_the_wait(make_store: MakeStore) -> None:
+    """Three at once, then the wait until the first has run out, and no slot taken by asking."""
+    store = make_store(0.05)
+    assert [await store.reserve(name, 0.0) for name in "abc"] == [0, 0, 0]
+    for name in "abc":
+        await store.settle(name)
+    waits = [await store.reserve("d", 0.0) for _ in range(3)]
+    assert all(0 < wait_s <= 0.211 for wait_s in waits)
+    await asyncio.sleep(waits[-1] + 0.002)
+    assert await store.reserve("d", 0.0) == 0
+
+
+async def test_an_unanswered_slot_counts_from_its_timeout(make_store: MakeStore) -> None:
+    """A crash leaves the high stamp, so it over-counts and never under-counts."""
+    store = make_store(9.0)
+    for name in "abc":
+        await store.reserve(name, 0.0)
+    assert await store.reserve("d", 0.0) > 9.0
+
+
+async def test_a_wider_guard_waits_longer(make_store: MakeStore) -> None:
+    """The guard is added to the window."""
+    store = make_store(0.0)
+    for name in "abc":
+        await store.reserve(name, 0.0)
+    assert await store.reserve("d", 2.0) > 2.0
+
+
+async def test_processes_of_one_account_share_the_window(any_redis: redis.asyncio.Redis) -> None:
+    """Two stores on one key are one window; another account has its own."""
+    one, two = (RedisBudgetStore(any_redis, KEYS, "a", QUICK, 5, tape_existed=False) for _ in range(2))
+    other = RedisBudgetStore(any_redis, KEYS, "b", QUICK, 5, tape_existed=False)
+    assert [await store.reserve(str(number), 0.0) for number, store in enumerate((one, two, one))] == [0, 0, 0]
+    assert await two.reserve("x", 0.0) > 0
+    assert await other.reserve("x", 0.0) == 0
+
+
+async def test_a_lost_window_pauses_once_for_one_window(any_redis: redis.asyncio.Redis) -> None:
+    """Key gone while a tape exists: nobody knows what was sent, so all wait one window, and only once."""
+    store = RedisBudgetStore(any_redis, KEYS, "a", QUICK, 0.0, tape_existed=True)
+    assert 0 < await store.reserve("a", 0.0) <= 0.21
+    assert store.is_pausing
+    assert 0 < await store.reserve("a", 0.0) <= 0.21
+    await asyncio.sleep(0.22)
+    assert await store.reserve("a", 0.0) == 0
+    assert not store.is_pausing
+    await any_redis.delete(KEYS.budget("a"))
+    assert await store.reserve("b", 0.0) > 0
+    assert store.is_pausing
+
+
+async def test_a_window_of_another_server_pauses_too() -> None:
+    """After a restart of Redis the last second of stamps may be missing."""
+    server: Any = fakeredis.FakeServer()
+    client = fake_redis(server)
+    store = RedisBudgetStore(client, KEYS, "a", QUICK, 0.0, tape_existed=False)
+    assert await store.reserve("a", 0.0) == 0
+    server.run_id = "e" * 40
+    assert await store.reserve("b", 0.0) > 0
+    assert store.is_pausing
+    await client.aclose()
+
+
+async def test_a_brand_new_tape_does_not_pause(any_redis: redis.asyncio.Redis) -> None:
+    """Nothing can have been sent before the tape existed."""
+    assert await RedisBudgetStore(any_redis, KEYS, "a", QUICK, 1, tape_existed=False).reserve("a", 0.0) == 0
+
+
+def virtual_budget(limit: Limit = Limit(), timeout_s: float = 5.0) -> Budget:  # noqa: B008 - frozen
+    """A budget in memory on virtual time."""
+    clock = VirtualClock(0)
+    return Budget(MemoryBudgetStore(clock, limit, timeout_s), clock, limit, timeout_s, Pace())
+
+
+async def spend(budget: Budget, seconds: float, jitter_s: float, stall_chance: float = 0.0) -> list[float]:
+    """Ask for ever and count receipts as a gateway would: each way takes up to `jitter_s`, some replies stall 1 s."""
+    received: list[float] = []
+    rng, requests = random.Random(7), set()
+    loop = asyncio.get_running_loop()
+
+    async def ask(slot: Any) -> None:
+        async with slot:
+            await asyncio.sleep(rng.uniform(0, jitter_s))
+            received.append(loop.time())
+            await asyncio.sleep(rng.uniform(0, jitter_s) + (rng.random() < stall_chance))
+
+    while loop.time() < seconds:
+        task = loop.create_task(ask(await budget.acquire()))
+        requests.add(task)
+        task.add_done_callback(requests.discard)
+    await asyncio.gather(*requests)
+    return sorted(received)
+
+
+def violations(received: list[float], requests: int = 30, window_s: float = 30.0) -> int:
+    """How many requests a gateway would have refused: the 1st and the 31st not more than 30 s apart."""
+    return sum(later - earlier <= window_s for earlier, later in zip(received, received[requests:], strict=False))
+
+
+@pytest.mark.parametrize(("jitter_s", "stalls"), [(0.0, 0.0), (0.02, 0.0), (0.1, 0.0), (0.1, 0.01)])
+def test_the_budget_is_kept_and_used(jitter_s: float, stalls: float) -> None:
+    """An hour of hunger at up to 100 ms of jitter each way: no violation, 99 % used."""
+    received = run_virtual(spend(virtual_budget(), 3600, jitter_s, stalls))
+    assert violations(received) == 0
+    assert len(received) / 3600 >= 0.99
+
+
+def test_a_budget_of_31_is_caught() -> None:
+    """The check that finds no violation above finds one when the limit is wrong on purpose."""
+    assert violations(run_virtual(spend(virtual_budget(Limit(requests=31)), 600, 0.02))) > 0
+
+
+def test_a_live_request_never_stands_behind_a_past_day() -> None:
+    """History gets what live leaves over, also when it was first in the queue."""
+
+    async def main() -> list[str]:
+        budget, order = virtual_budget(Limit(requests=1, window_s=1.0)), []
+
+        async def take(lane: Lane, name: str) -> None:
+            async with await budget.acquire(lane):
+                order.append(name)
+
+        async with asyncio.TaskGroup() as tasks:
+            for lane, name in [(Lane.LIVE, "live 1"), (Lane.HISTORY, "past"), (Lane.LIVE, "live 2")]:
+                tasks.create_task(take(lane, name))
+                await asyncio.sleep(0.01)
+        return order
+
+    assert run_virtual(main()) == ["live 1", "live 2", "past"]
+
+
+def test_a_refusal_holds_everything_and_a_lost_reply_gives_nothing_back() -> None:
+    """An over-limit answer backs off 3 s; a request without an answer counts until its timeout and a window."""
+
+    async def main() -> tuple[float, float]:
+        loop, budget = asyncio.get_running_loop(), virtual_budget(Limit(requests=2, window_s=1.0), timeout_s=20.0)
+        with pytest.raises(OverBudget):
+            async with await budget.acquire():
+                raise OverBudget(-1, "too often")
+        with pytest.raises(LinkLost):
+            async with await budget.acquire():
+                raise LinkLost("gone")
+        after_hold = loop.time()
+        for _ in range(2):
+            await budget.acquire()
+        return after_hold, loop.time()
+
+    after_hold, after_loss = run_virtual(main())
+    assert after_hold == pytest.approx(3.0)
+    assert after_loss > 3.0 + 20.0 + 1.0

@@ -1,0 +1,113 @@
+"""The schedule: a fair round, promises, pauses, rest."""
+
+import itertools
+import math
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brokertape.publisher.schedule import Schedule
+
+CODES = ["HK.00001", "HK.00002", "HK.00003", "HK.00005"]
+
+
+def drive(schedule: Schedule, seconds: int, *, start: float = 0.0) -> list[tuple[float, str]]:
+    """One request a second, each answered at once; who was asked when."""
+    asked = []
+    for tick in range(seconds):
+        now = start + tick
+        code = schedule.pick(now)
+        if code is not None:
+            schedule.result(code, now, changed=False, rows=0)
+            asked.append((now, code))
+    return asked
+
+
+def longest_gap(asked: list[tuple[float, str]], code: str) -> float:
+    """The longest time between two polls of `code`."""
+    at = [now for now, asked_code in asked if asked_code == code]
+    return max(later - earlier for earlier, later in itertools.pairwise(at))
+
+
+@given(st.integers(1, 40), st.integers(0, 200))
+def test_every_code_has_its_turn(count: int, seconds: int) -> None:
+    """No code is asked twice before every other was asked once."""
+    asked = Counter(code for _, code in drive(Schedule([f"HK.{n:05d}" for n in range(count)]), seconds))
+    assert max(asked.values(), default=0) - (min(asked.values()) if len(asked) == count else 0) <= 1
+
+
+def test_a_promise_is_kept_and_the_rest_shares_what_is_left() -> None:
+    """Among 30 codes, one of 10 s is asked in time, always, and no other starves."""
+    codes = [f"HK.{n:05d}" for n in range(30)]
+    asked = drive(Schedule(codes, 1.0, {codes[7]: 10.0}), 1000)
+    assert longest_gap(asked, codes[7]) <= 10
+    assert max(longest_gap(asked, code) for code in codes) <= 36
+
+
+def test_a_code_in_flight_is_not_asked_again() -> None:
+    """Until its result, its failure or its retry is told."""
+    schedule = Schedule(CODES[:1])
+    assert schedule.pick(0.0) == CODES[0]
+    assert schedule.pick(1.0) is None
+    assert schedule.next_due(1.0) == math.inf
+    schedule.retry(CODES[0])
+    assert schedule.pick(1.0) == CODES[0]
+
+
+def test_age_counts_from_the_send() -> None:
+    """A change during the round trip is not yet seen."""
+    schedule = Schedule(CODES[:2])
+    first = schedule.pick(0.0)
+    second = schedule.pick(1.0)
+    schedule.result(str(second), 2.0, changed=False, rows=0)
+    schedule.result(str(first), 9.0, changed=True, rows=3)
+    assert schedule.pick(10.0) == first
+
+
+def test_a_failing_code_pauses_ever_longer_and_never_takes_the_budget() -> None:
+    """2 s doubling to 60; a success makes it an ordinary code again."""
+    schedule = Schedule(CODES)
+    pauses, now = [], 0.0
+    for _ in range(8):
+        while (code := schedule.pick(now)) != CODES[0]:
+            if code is not None:
+                schedule.result(code, now, changed=False, rows=0)
+            now += 1
+        schedule.failed(CODES[0], now)
+        due = next(tick for tick in range(1000) if schedule._entries[CODES[0]].is_free(now + tick))
+        pauses.append(due)
+        now += 1
+    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
+    while (code := schedule.pick(now)) != CODES[0]:
+        schedule.result(str(code), now, changed=False, rows=0) if code else None
+        now += 1
+    schedule.result(CODES[0], now, changed=False, rows=0)
+    schedule.pick(now)
+    assert schedule.failed(CODES[0], now) == 1
+
+
+def test_a_resting_market_is_swept_once_and_then_has_a_pulse() -> None:
+    """After the close every code is asked once more, then each once a heartbeat, and all at the open again."""
+    schedule = Schedule(CODES, heartbeat_s=900)
+    drive(schedule, 100)
+    schedule.rest(100.0)
+    asked = drive(schedule, 2000, start=100.0)
+    assert Counter(code for _, code in asked) == dict.fromkeys(CODES, 3)
+    assert {code for now, code in asked if now < 104} == set(CODES)
+    assert 0 < schedule.next_due(2100.0) <= 900
+    schedule.wake()
+    assert schedule.next_due(2100.0) == 0
+    assert len(drive(schedule, 10, start=2100.0)) == 10
+
+
+def test_codes_come_and_go_while_it_runs() -> None:
+    """A new code is asked first; a removed one no more, even if its poll is still in flight."""
+    schedule = Schedule(CODES[:2])
+    drive(schedule, 10)
+    schedule.add(CODES[2])
+    assert schedule.pick(10.0) == CODES[2]
+    schedule.remove(CODES[2])
+    schedule.result(CODES[2], 11.0, changed=True, rows=1)
+    assert schedule.failed(CODES[2], 11.0) == 0
+    assert schedule.codes == set(CODES[:2])
