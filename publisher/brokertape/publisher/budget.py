@@ -20,6 +20,7 @@ from brokertape.tape.errors import StoreUnavailable
 from brokertape.tape.keys import Keys
 
 LONGEST_SLEEP_S = 1.0  # slots of other processes may free earlier than they looked
+SHORTEST_SLEEP_S = 0.001  # a wait shorter than the window's own rounding may never end
 
 
 class Lane(IntEnum):
@@ -149,7 +150,7 @@ class Budget:
         try:
             async with self._turn:
                 while not isinstance(granted := await self._try(), Slot):
-                    await self.clock.sleep(min(granted, LONGEST_SLEEP_S))
+                    await self._sleep(granted)
                 return granted
         finally:
             self._live_waiting -= 1
@@ -170,7 +171,10 @@ class Budget:
                 granted = await self._try() if self._no_live_waits.is_set() else 0.0
             if isinstance(granted, Slot):
                 return granted
-            await self.clock.sleep(min(granted, LONGEST_SLEEP_S))
+            await self._sleep(granted)
+
+    async def _sleep(self, wait_s: float) -> None:
+        await self.clock.sleep(min(max(wait_s, SHORTEST_SLEEP_S), LONGEST_SLEEP_S))
 
     async def _try(self) -> Slot | float:
         """A slot, or how long to wait for one (s)."""

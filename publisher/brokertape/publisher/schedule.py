@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 60.0
+TICK_S = 0.001  # due within a tick is due: a wait shorter than that is rounding, and may never end
 
 
 @dataclass(slots=True)
@@ -22,9 +23,6 @@ class _Entry:
     failures: int = 0
     resume_at: float = -math.inf
     max_staleness_s: float | None = None
-
-    def is_free(self, now: float) -> bool:
-        return self.picked_at is None and self.resume_at <= now
 
     @property
     def deadline(self) -> float:
@@ -79,7 +77,7 @@ class Schedule:
 
     def pick(self, now: float) -> str | None:
         """The code to ask now, None if none is due. It is in flight until its result, failure or retry is told."""
-        free = [code for code, entry in self._entries.items() if entry.is_free(now) and self._is_due(entry, now)]
+        free = [code for code, entry in self._entries.items() if entry.picked_at is None and self._is_due(entry, now)]
         if not free:
             return None
         code = self._urgent(free, now) or min(free, key=lambda code: self._entries[code].asked_at)
@@ -89,7 +87,8 @@ class Schedule:
     def next_due(self, now: float) -> float:
         """How many seconds from `now` until a code may be due; 0 if one is, infinity if only a result can tell."""
         waits = [self._due_at(entry) - now for entry in self._entries.values() if entry.picked_at is None]
-        return max(0.0, min(waits, default=math.inf))
+        wait_s = min(waits, default=math.inf)
+        return wait_s if wait_s > TICK_S else 0.0
 
     def result(self, code: str, now: float, changed: bool, rows: int) -> None:
         """A good poll of `code`, answered at `now`: whether it changed, and how many rows of its list differ."""
@@ -127,7 +126,7 @@ class Schedule:
         return pinned[0][1] if is_late else None
 
     def _is_due(self, entry: _Entry, now: float) -> bool:
-        return self._due_at(entry) <= now
+        return self._due_at(entry) <= now + TICK_S
 
     def _due_at(self, entry: _Entry) -> float:
         if self._resting_since is None or entry.asked_at < self._resting_since:

@@ -7,7 +7,7 @@ on the way in. An error no loop knows how to live with ends the process; whoever
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,8 +86,7 @@ class Publisher:
             async with asyncio.TaskGroup() as tasks:
                 loops = [tasks.create_task(loop) for loop in self._loops(tasks)]
                 await stop.wait()
-                for loop in loops:
-                    loop.cancel()
+                await _end(loops)
                 await self._finish_polls()
         finally:
             await self._leave()
@@ -147,12 +146,16 @@ class Publisher:
             case Failed(reason, is_final):
                 failures = self._schedule.failed(code, now, FINAL_PAUSE_S if is_final else None)
                 if is_final or failures >= FAILURES_SUSPENDED:
-                    logger.warning("%s %s: %s", code, "refused" if is_final else "suspended", reason)
-                    await self._feed.status("code", code, "refused" if is_final else "suspended", reason)
+                    await self._tell_trouble(code, "refused" if is_final else "suspended", reason)
             case _:
                 self._schedule.retry(code)
                 if self._budget.backoff.wait_s(now) > 0:
                     await self._feed.status("gateway", self._gateway_name, "refused", outcome.reason)
+
+    async def _tell_trouble(self, code: str, state: str, reason: str) -> None:
+        if self._feed.state_of("code", code) != state:
+            logger.warning("%s %s: %s", code, state, reason)
+            await self._feed.status("code", code, state, reason)
 
     @property
     def _can_poll(self) -> bool:
@@ -239,8 +242,7 @@ class Publisher:
     async def _finish_polls(self) -> None:
         if self._polls:
             await asyncio.wait(self._polls, timeout=self._intervals.stop_s)
-        for poll in tuple(self._polls):
-            poll.cancel()
+        await _end(self._polls)
 
     async def _leave(self) -> None:
         try:
@@ -258,6 +260,15 @@ class Publisher:
     def _content(self, what: str) -> None:
         if self._complaints.pop(what, None) is not None:
             logger.info("%s: well again", what)
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel `tasks` and see them end. Asked again each second, for a library below may swallow a cancellation."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=1.0)
 
 
 def _login(state: GlobalState) -> tuple[str, str | None]:

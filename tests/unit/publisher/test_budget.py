@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import fakeredis
@@ -23,7 +23,7 @@ MakeStore = Callable[[float], BudgetStore]
 
 
 @pytest.fixture(params=["memory", "redis"])
-async def make_store(request: pytest.FixtureRequest, any_redis: redis.asyncio.Redis) -> AsyncIterator[MakeStore]:
+def make_store(request: pytest.FixtureRequest, any_redis: redis.asyncio.Redis) -> MakeStore:
     """A window of three in 0.2 s, whose unanswered requests count from a given timeout."""
 
     def make(timeout_s: float) -> BudgetStore:

@@ -1,0 +1,60 @@
+"""A publisher put together for a test: its parts in the open, its clock and gateway given."""
+
+from dataclasses import dataclass
+
+from brokertape.gateway.port import Gateway
+from brokertape.publisher.budget import Budget, MemoryBudgetStore
+from brokertape.publisher.clock import Clock
+from brokertape.publisher.commit import BookStore
+from brokertape.publisher.feed import Feed
+from brokertape.publisher.poll import Poller
+from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.service import Intervals, Publisher
+from brokertape.publisher.watch import WatchList
+from brokertape.publisher.window import Limit, Pace
+from brokertape.tape.connection import RedisClient
+from brokertape.tape.keys import Keys
+
+KEYS = Keys()
+
+
+@dataclass
+class Bench:
+    """A publisher and the parts a test looks at."""
+
+    publisher: Publisher
+    poller: Poller
+    schedule: Schedule
+    budget: Budget
+    watch: WatchList
+
+
+def assemble(
+    client: RedisClient,
+    gateway: Gateway,
+    clock: Clock,
+    *,
+    name: str = "p1",
+    limit: Limit = Limit(),  # noqa: B008 - frozen
+    timeout_s: float = 5.0,
+    intervals: Intervals | None = None,
+) -> Bench:
+    """A publisher on a budget in memory."""
+    pace = Pace(3, limit.window_s * 0.095)
+    budget = Budget(MemoryBudgetStore(clock, limit, timeout_s), clock, limit, timeout_s, pace)
+    poller = Poller(gateway, BookStore(client, KEYS), clock, source="/opend/test")
+    schedule = Schedule(budget_per_s=limit.requests / limit.span_s())
+    watch = WatchList(client, KEYS)
+    publisher = Publisher(
+        name=name,
+        gateway=gateway,
+        gateway_name="test",
+        poller=poller,
+        budget=budget,
+        schedule=schedule,
+        watch=watch,
+        feed=Feed(client, KEYS, clock, publisher=name, account="test", source="/opend/test"),
+        clock=clock,
+        intervals=intervals,
+    )
+    return Bench(publisher, poller, schedule, budget, watch)
