@@ -16,11 +16,12 @@ def pyproject() -> dict[str, Any]:
 
 
 def package_files(project: Path = PROJECT) -> Iterator[tuple[str, Path]]:
-    """Every file of the package with its path inside `brokertape`'s parent, as an installation has it."""
+    """Every file of the package with its path as an installation has it; caches are none of it."""
     for root in ROOTS:
         for path in sorted((project / root).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                yield path.relative_to(project / root).as_posix(), path
+            inside = path.relative_to(project / root)
+            if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in inside.parts):
+                yield inside.as_posix(), path
 
 
 def modules(project: Path = PROJECT) -> Iterator[tuple[str, Path]]:

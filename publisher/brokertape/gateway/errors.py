@@ -1,18 +1,23 @@
 """Everything that can go wrong between us and the gateway, in one tree.
 
 GatewayError
+├── InvalidSettings         the client is set up wrongly
+│   └── KeyFileError        the RSA key file cannot be used
+├── InvalidRequest          what was asked for makes no sense: nothing was sent
+│   └── InvalidCode
 ├── FramingError            the bytes are not the protocol's: the link must be closed
 │   ├── WrongFlag
 │   ├── WrongDigest
 │   ├── FrameTooLong
 │   ├── UnknownProtoId      (the one that only skips its own frame)
-│   └── MalformedBody
-├── KeyFileError            the RSA key file cannot be used
+│   └── MalformedBody       (an answer whose values cannot be fails only its own call)
 ├── LinkError               no reply because of the link
-│   ├── NotConnected
+│   ├── NotConnected        (nothing was sent)
+│   ├── TooManyInFlight     (nothing was sent)
+│   ├── ConnectFailed
+│   ├── InitRefused         the gateway answers but does not let us in (not logged in, wrong key)
 │   ├── LinkLost
-│   ├── RequestTimeout
-│   └── InitRefused         the gateway answers but does not let us in (not logged in, wrong key)
+│   └── RequestTimeout
 └── Refused                 the gateway answered "no"
     ├── OverBudget
     ├── NotHongKong
@@ -26,6 +31,22 @@ GatewayError
 
 class GatewayError(Exception):
     """The root of the tree."""
+
+
+class InvalidSettings(GatewayError, ValueError):
+    """Raised when the client's settings cannot be meant; one line that says which and what would do."""
+
+
+class KeyFileError(InvalidSettings):
+    """Raised when the RSA key file is missing, unreadable, no private key, or too short."""
+
+
+class InvalidRequest(GatewayError, ValueError):
+    """Raised before anything is sent when a request's arguments cannot be meant."""
+
+
+class InvalidCode(InvalidRequest):
+    """Raised when a stock code is not of the form `HK.00700`."""
 
 
 class FramingError(GatewayError):
@@ -56,16 +77,20 @@ class MalformedBody(FramingError):
     """Raised when a body is not the message its protocol id says, or holds values that cannot be."""
 
 
-class KeyFileError(GatewayError):
-    """Raised when the RSA key file is missing, unreadable, no private key, or too short."""
-
-
 class LinkError(GatewayError):
     """Raised when a request got no reply because of the link."""
 
 
 class NotConnected(LinkError):
-    """Raised at once for a request made while there is no session."""
+    """Raised at once, with nothing sent, for a request made while there is no session."""
+
+
+class TooManyInFlight(LinkError):
+    """Raised at once, with nothing sent, when as many requests as may be are without a reply."""
+
+
+class ConnectFailed(LinkError):
+    """Raised when no TCP connection comes about: nobody listens, or the host cannot be reached."""
 
 
 class LinkLost(LinkError):

@@ -20,7 +20,7 @@ import struct
 from dataclasses import dataclass
 
 from brokertape.gateway.encryption import Cipher
-from brokertape.gateway.errors import FrameTooLong, WrongDigest, WrongFlag
+from brokertape.gateway.errors import FrameTooLong, MalformedBody, WrongDigest, WrongFlag
 
 FLAG = b"FT"
 PROTOBUF = 0
@@ -53,9 +53,12 @@ def open_frame(frame: Frame, cipher: Cipher) -> bytes:
     """The plain body of `frame`.
 
     Raises:
+        MalformedBody: It is in JSON, which nobody here asks for.
         WrongDigest: The body is damaged or was encrypted with another key. Decrypting with a wrong key need not
             fail, so it is the digest that decides.
     """
+    if frame.format != PROTOBUF:
+        raise MalformedBody(f"body of message {frame.proto_id} is in format {frame.format}, not protobuf")
     try:
         plain = cipher.decrypt(frame.body)
     except ValueError as error:
@@ -88,13 +91,21 @@ class FrameDecoder:
             WrongFlag: The bytes are not this protocol's.
             FrameTooLong: A header announces more than `max_body_bytes`.
         """
-        self._buffer += data
+        self.feed(data)
         frames = []
-        while (frame := self._next_frame()) is not None:
+        while (frame := self.next_frame()) is not None:
             frames.append(frame)
         return frames
 
-    def _next_frame(self) -> Frame | None:
+    def feed(self, data: bytes) -> None:
+        """Take received bytes; `next_frame` gives what they complete."""
+        self._buffer += data
+
+    def next_frame(self) -> Frame | None:
+        """The next complete frame, None when the rest of it is still to come; raises as `receive_data` does.
+
+        Frame by frame, what came whole before damaged bytes is not lost with them.
+        """
         if not self._buffer.startswith(FLAG[: len(self._buffer)]):
             raise WrongFlag(f"a frame starts with {bytes(self._buffer[:2])!r}, not {FLAG!r}")
         if len(self._buffer) < HEADER_BYTES:

@@ -9,7 +9,8 @@ from brokertape.gateway.values import GlobalState, SecuritySnapshot, StaticInfo,
 class Gateway(Protocol):
     """A gateway that can be asked. Every call raises a `GatewayError` and returns nothing when it fails.
 
-    Codes are `HK.00700`. A call while there is no session fails at once; nothing waits for a reconnect.
+    Codes are `HK.00700`. A call while there is no session fails at once; nothing waits for a reconnect. InvalidRequest,
+    NotConnected and TooManyInFlight mean that nothing was sent, so nothing of the budget is spent.
     """
 
     @property
@@ -23,7 +24,7 @@ class Gateway(Protocol):
         """Market state, login and clock."""
 
     async def static_info(self, codes: Sequence[str]) -> list[StaticInfo]:
-        """What is fixed about `codes`; codes the gateway does not know are left out or refused as a whole."""
+        """What is fixed about up to 400 codes; codes the gateway does not know are left out or refused as a whole."""
 
     async def market_snapshot(self, codes: Sequence[str]) -> list[SecuritySnapshot]:
         """Running totals of up to 400 codes."""

@@ -1,4 +1,7 @@
-"""What the gateway's answers become: immutable values in the vendor's words, stock codes as `HK.00700`."""
+"""What the gateway's answers become: immutable values in the vendor's words, stock codes as `HK.00700`.
+
+A number that is not finite is None everywhere.
+"""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -80,11 +83,15 @@ class GlobalState:
 
 
 class TradeDateType(IntEnum):
-    """How much of a trading day is traded."""
+    """How much of a trading day is traded; any other number is read as WHOLE, for polling too long costs nothing."""
 
     WHOLE = 0
     MORNING = 1
     AFTERNOON = 2
+
+    @classmethod
+    def _missing_(cls, value: object) -> "TradeDateType":
+        return cls.WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +125,9 @@ class SecuritySnapshot:
     code: str
     name: str
     lot_size: int
-    cur_price: float
+    cur_price: float | None
     volume: int
-    turnover: float
+    turnover: float | None
     is_suspended: bool
     sec_status: int | None
 
@@ -130,9 +137,9 @@ class BasicQuote:
     """A pushed quote: running totals of the day; a rise of `volume` means trades happened."""
 
     code: str
-    cur_price: float
+    cur_price: float | None
     volume: int
-    turnover: float
+    turnover: float | None
     is_suspended: bool
 
 

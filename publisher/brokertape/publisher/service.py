@@ -34,9 +34,14 @@ STORE_PAUSE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """How often the slow loops look, in seconds. `stop_s` bounds how long polls in flight are awaited at the end."""
+    """How often the slow loops look, in seconds.
+
+    `unready_s` is for a gateway that is away or not logged in; `stop_s` bounds how long polls in flight are awaited
+    at the end.
+    """
 
     state_s: float = 2.0
+    unready_s: float = 0.5
     watch_s: float = 1.0
     watermark_s: float = 5.0
     lease_s: float = LEASE_S / 3
@@ -94,10 +99,12 @@ class Publisher:
     def _loops(self, tasks: asyncio.TaskGroup) -> Iterator[Coroutine[Any, Any, None]]:
         every = self._intervals
         yield self._spend_budget(tasks)
-        yield self._repeat("lease", every.lease_s, self._feed.renew_lease)
-        yield self._repeat("watch list", every.watch_s, self._look_at_watch_list)
-        yield self._repeat("gateway state", every.state_s, self._look_at_gateway)
-        yield self._repeat("watermark", every.watermark_s, self._send_watermark)
+        yield self._repeat("lease", lambda: every.lease_s, self._feed.renew_lease)
+        yield self._repeat("watch list", lambda: every.watch_s, self._look_at_watch_list)
+        yield self._repeat(
+            "gateway state", lambda: every.state_s if self._can_poll else every.unready_s, self._look_at_gateway
+        )
+        yield self._repeat("watermark", lambda: every.watermark_s, self._send_watermark)
 
     # --- the fast loop ------------------------------------------------------------------------------------------
 
@@ -172,14 +179,14 @@ class Publisher:
 
     # --- the slow loops -----------------------------------------------------------------------------------------
 
-    async def _repeat(self, name: str, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    async def _repeat(self, name: str, interval_s: Callable[[], float], work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await work()
                 self._content(name)
             except (StoreError, GatewayError) as error:
                 self._complain(name, error)
-            await self._clock.sleep(interval_s)
+            await self._clock.sleep(interval_s())
 
     async def _look_at_gateway(self) -> None:
         """Login and market state: polling rests while the market does, and while nobody is logged in."""

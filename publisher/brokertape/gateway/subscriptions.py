@@ -1,0 +1,100 @@
+"""Which quotes are to be pushed: kept across sessions, for nothing of it survives a reconnect."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import NoReturn
+
+from google.protobuf.message import Message
+
+from brokertape.gateway import replies, requests
+from brokertape.gateway.errors import Refused, TooManyInFlight
+from brokertape.gateway.messages import ProtoId
+
+logger = logging.getLogger(__name__)
+
+
+class QuoteSubscriptions:
+    """The codes whose quotes the gateway pushes; `ask` reaches the session of the moment.
+
+    `new_delays` gives the seconds between attempts at what the gateway refused to subscribe again.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[ProtoId, Message], Awaitable[Message]],
+        new_delays: Callable[[], Iterator[float]],
+    ) -> None:
+        self._ask = ask
+        self._new_delays = new_delays
+        self._codes: dict[str, None] = {}  # wanted, in the order they came
+        self._is_stale = asyncio.Event()  # the gateway may have forgotten them
+        self._changing = asyncio.Lock()  # else a code could be given back while it is being sent again
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes subscribed, or to be subscribed again."""
+        return frozenset(self._codes)
+
+    def restore(self) -> None:
+        """Have `keep` send everything again."""
+        self._is_stale.set()
+
+    async def subscribe(self, codes: Sequence[str]) -> None:
+        """Add codes, a batch at a time; a batch that fails raises and stays out."""
+        for batch in _batches(codes):
+            async with self._changing:
+                await self._send(batch)
+                self._codes.update(dict.fromkeys(batch))
+
+    async def unsubscribe(self, codes: Sequence[str]) -> None:
+        """Take codes out, a batch at a time; a batch that fails raises and stays in."""
+        for batch in _batches(codes):
+            async with self._changing:
+                reply = await self._ask(ProtoId.QOT_SUB, requests.unsubscribe_quotes(batch))
+                replies.subscribed(reply)
+                for code in batch:
+                    self._codes.pop(code, None)
+
+    async def keep(self) -> NoReturn:
+        """Send everything in a new session, and whenever `restore` asks for it.
+
+        Raises:
+            LinkError: The session is over.
+        """
+        self.restore()
+        while True:
+            await self._is_stale.wait()
+            self._is_stale.clear()
+            await self._send_until_accepted()
+
+    async def _send_until_accepted(self) -> None:
+        missing = list(self._codes)
+        for delay_s in self._new_delays():
+            missing = await self._send_again(missing, delay_s)
+            if not missing:
+                return
+            await asyncio.sleep(delay_s)
+
+    async def _send_again(self, codes: Sequence[str], delay_s: float) -> list[str]:
+        """Subscribe those of `codes` that are still wanted; which of them have to be tried again."""
+        missing: list[str] = []
+        for batch in _batches(codes):
+            async with self._changing:
+                wanted = [code for code in batch if code in self._codes]
+                try:
+                    await self._send(wanted)
+                except (Refused, TooManyInFlight) as error:
+                    logger.warning("%d quotes not subscribed, next attempt in %.1f s: %s", len(wanted), delay_s, error)
+                    missing += wanted
+        return missing
+
+    async def _send(self, codes: Sequence[str]) -> None:
+        if codes:
+            replies.subscribed(await self._ask(ProtoId.QOT_SUB, requests.subscribe_quotes(codes)))
+
+
+def _batches(codes: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (
+        codes[i : i + requests.MAX_SUBSCRIBED_AT_ONCE] for i in range(0, len(codes), requests.MAX_SUBSCRIBED_AT_ONCE)
+    )
