@@ -21,6 +21,12 @@ hypothesis.settings.register_profile("brokertape", deadline=None, derandomize=Tr
 hypothesis.settings.load_profile("brokertape")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test that takes a server fixture is a `server` test, without having to say so."""
+    if "redis_program" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.server)
+
+
 @pytest.fixture(scope="session")
 def redis_program() -> Path:
     """The server program under test."""

@@ -287,7 +287,8 @@ async def test_the_checker_sees_what_is_planted(redis_server: RedisServer, short
         lambda events: events.insert(middle, events[middle]),
         lambda events: events.pop(middle),
         lambda events: events[0]["data"]["rows"][0].__setitem__("total_vol", 1.0),
-    ):
+    ]
+    for plant in plants:
         planted = copy.deepcopy(tape)
         plant(planted[code])
         assert faults(planted, answers) != []

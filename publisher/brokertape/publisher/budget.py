@@ -12,7 +12,7 @@ from enum import IntEnum
 from importlib import resources
 from typing import Protocol
 
-from brokertape.gateway.errors import OverBudget, Refused
+from brokertape.gateway.errors import NotConnected, OverBudget, Refused
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.window import Backoff, Limit, Pace, RequestWindow
 from brokertape.tape.connection import RedisClient, Script, store_errors
@@ -107,8 +107,9 @@ class RedisBudgetStore:
 class Slot:
     """Leave to send one request; used as a context manager around it.
 
-    Leaving with a reply, a refusal included, stamps the slot now. Without a reply nothing is given back: the slot
-    counts as answered at its timeout, which is also what a crash leaves behind.
+    Leaving with a reply, a refusal included, stamps the slot now; so does a request that never left for want of a
+    session. Without a reply nothing is given back: the slot counts as answered at its timeout, which is also what a
+    crash leaves behind.
     """
 
     def __init__(self, request_id: str, budget: "Budget") -> None:
@@ -121,7 +122,7 @@ class Slot:
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, OverBudget):
             self._budget.backoff.refused(self._budget.clock.monotonic_s())
-        if error is None or isinstance(error, Refused):
+        if error is None or isinstance(error, Refused | NotConnected):
             await self._budget.settle(self._request_id)
 
 
