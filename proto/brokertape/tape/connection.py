@@ -85,6 +85,8 @@ def store_errors() -> Iterator[None]:
     except exceptions.AuthenticationError as error:
         raise StoreRefused(f"Redis refused the login: {error}") from error
     except _UNAVAILABLE as error:
+        if isinstance(error.__cause__, exceptions.AuthenticationError):  # so it comes out of a new connection
+            raise StoreRefused(f"Redis refused the login: {error}") from error
         raise StoreUnavailable(f"Redis did not answer: {str(error) or type(error).__name__}") from error
     except exceptions.RedisError as error:
         raise StoreRefused(f"Redis refused: {error}") from error
@@ -94,7 +96,7 @@ class Script:
     """A Lua script that survives a server that does not know it: scripts are neither replicated nor persisted."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self.text = text
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, client: RedisClient, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -102,4 +104,4 @@ class Script:
         try:
             return await client.evalsha(self._sha, len(keys), *keys, *args)
         except exceptions.NoScriptError:
-            return await client.eval(self._text, len(keys), *keys, *args)
+            return await client.eval(self.text, len(keys), *keys, *args)

@@ -13,6 +13,7 @@ GatewayError
 │   └── MalformedBody       (an answer whose values cannot be fails only its own call)
 ├── LinkError               no reply because of the link
 │   ├── NotConnected        (nothing was sent)
+│   │   └── NotAdmitted     (the gateway answers but opens no session)
 │   ├── TooManyInFlight     (nothing was sent)
 │   ├── ConnectFailed
 │   ├── InitRefused         the gateway answers but does not let us in (not logged in, wrong key)
@@ -91,6 +92,10 @@ class TooManyInFlight(LinkError):
 
 class ConnectFailed(LinkError):
     """Raised when no TCP connection comes about: nobody listens, or the host cannot be reached."""
+
+
+class NotAdmitted(NotConnected):
+    """Raised instead of NotConnected while the gateway answers but opens no session; carries its reason."""
 
 
 class LinkLost(LinkError):

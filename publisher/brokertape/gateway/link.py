@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from brokertape.gateway.backoff import reconnect_delays, should_reconnect
 from brokertape.gateway.counters import GatewayCounters
 from brokertape.gateway.encryption import RsaCipher
-from brokertape.gateway.errors import InitRefused, NotConnected
+from brokertape.gateway.errors import InitRefused, NotAdmitted, NotConnected
 from brokertape.gateway.exchange import Push
 from brokertape.gateway.messages import ProtoId
 from brokertape.gateway.opening import Opening
@@ -178,4 +178,5 @@ class GatewayLink:
         return reconnect_delays(self.settings.reconnect_first_s, self.settings.reconnect_max_s)
 
     def _not_connected(self) -> NotConnected:
-        return NotConnected(f"no session with the gateway: {self._reason}")
+        error = NotAdmitted if self._state is LinkState.REFUSED else NotConnected
+        return error(f"no session with the gateway: {self._reason}")

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from brokertape.gateway.errors import GatewayError
+from brokertape.gateway.errors import GatewayError, NotAdmitted
 from brokertape.gateway.port import Gateway
 from brokertape.gateway.values import GlobalState, MarketState
 from brokertape.publisher.budget import Budget, Slot
@@ -195,7 +195,8 @@ class Publisher:
             state = await self._gateway.global_state()
         except GatewayError as error:
             self._is_ready = False
-            await self._feed.status("gateway", self._gateway_name, "lost", str(error))
+            state = "refused" if isinstance(error, NotAdmitted) else "lost"
+            await self._feed.status("gateway", self._gateway_name, state, str(error))
             return
         self._is_ready = state.is_ready
         await self._feed.status("gateway", self._gateway_name, *_login(state))

@@ -1,7 +1,6 @@
 """The budget: the window in Redis and in memory, by the same tests; lanes; refusals."""
 
 import asyncio
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +9,12 @@ import pytest
 import redis.asyncio
 
 from brokertape.gateway.errors import LinkLost, OverBudget
-from brokertape.publisher.budget import Budget, BudgetStore, Lane, MemoryBudgetStore, RedisBudgetStore
+from brokertape.publisher.budget import BudgetStore, Lane, MemoryBudgetStore, RedisBudgetStore
 from brokertape.publisher.clock import SystemClock
-from brokertape.publisher.window import Limit, Pace
-from brokertape.simulator.virtual_time import VirtualClock, run_virtual
+from brokertape.publisher.window import Limit
+from brokertape.simulator.virtual_time import run_virtual
 from brokertape.tape import Keys
+from support.budget_load import spend, violations, virtual_budget
 from support.fake_redis import fake_redis
 
 QUICK = Limit(requests=3, window_s=0.2)
@@ -100,37 +100,6 @@ async def test_a_window_of_another_server_pauses_too() -> None:
 async def test_a_brand_new_tape_does_not_pause(any_redis: redis.asyncio.Redis) -> None:
     """Nothing can have been sent before the tape existed."""
     assert await RedisBudgetStore(any_redis, KEYS, "a", QUICK, 1, tape_existed=False).reserve("a", 0.0) == 0
-
-
-def virtual_budget(limit: Limit = Limit(), timeout_s: float = 5.0) -> Budget:  # noqa: B008 - frozen
-    """A budget in memory on virtual time."""
-    clock = VirtualClock(0)
-    return Budget(MemoryBudgetStore(clock, limit, timeout_s), clock, limit, timeout_s, Pace())
-
-
-async def spend(budget: Budget, seconds: float, jitter_s: float, stall_chance: float = 0.0) -> list[float]:
-    """Ask for ever and count receipts as a gateway would: each way takes up to `jitter_s`, some replies stall 1 s."""
-    received: list[float] = []
-    rng, requests = random.Random(7), set()
-    loop = asyncio.get_running_loop()
-
-    async def ask(slot: Any) -> None:
-        async with slot:
-            await asyncio.sleep(rng.uniform(0, jitter_s))
-            received.append(loop.time())
-            await asyncio.sleep(rng.uniform(0, jitter_s) + (rng.random() < stall_chance))
-
-    while loop.time() < seconds:
-        task = loop.create_task(ask(await budget.acquire()))
-        requests.add(task)
-        task.add_done_callback(requests.discard)
-    await asyncio.gather(*requests)
-    return sorted(received)
-
-
-def violations(received: list[float], requests: int = 30, window_s: float = 30.0) -> int:
-    """How many requests a gateway would have refused: the 1st and the 31st not more than 30 s apart."""
-    return sum(later - earlier <= window_s for earlier, later in zip(received, received[requests:], strict=False))
 
 
 @pytest.mark.parametrize(("jitter_s", "stalls"), [(0.0, 0.0), (0.02, 0.0), (0.1, 0.0), (0.1, 0.01)])
