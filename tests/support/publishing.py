@@ -8,6 +8,7 @@ from brokertape.publisher.clock import Clock
 from brokertape.publisher.commit import BookStore
 from brokertape.publisher.feed import Feed
 from brokertape.publisher.poll import Poller
+from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.service import Intervals, Publisher
 from brokertape.publisher.watch import WatchList
@@ -54,6 +55,7 @@ def assemble(
         schedule=schedule,
         watch=watch,
         feed=Feed(client, KEYS, clock, publisher=name, account="test", source="/opend/test"),
+        trimmer=Trimmer(client, KEYS, Retention()),
         clock=clock,
         intervals=intervals,
     )

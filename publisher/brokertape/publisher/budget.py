@@ -104,6 +104,10 @@ class RedisBudgetStore:
             await _BUDGET.run(self._client, self._keys, ["settle", request_id])
 
 
+class SlotExpired(Exception):
+    """Raised instead of sending with a slot so old that the window may count it as over: a process that was frozen."""
+
+
 class Slot:
     """Leave to send one request; used as a context manager around it.
 
@@ -112,12 +116,14 @@ class Slot:
     crash leaves behind.
     """
 
-    def __init__(self, request_id: str, budget: "Budget") -> None:
+    def __init__(self, request_id: str, use_by_s: float, budget: "Budget") -> None:
         self._request_id = request_id
+        self._use_by_s = use_by_s
         self._budget = budget
 
     async def __aenter__(self) -> None:
-        return None
+        if self._budget.clock.monotonic_s() > self._use_by_s:
+            raise SlotExpired("the slot was not used in time: this process must have stood still")
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, OverBudget):
@@ -187,8 +193,8 @@ class Budget:
         wait_s = await self._store.reserve(request_id, guard_s)
         if wait_s > 0:
             return wait_s
-        now = self.clock.monotonic_s()
-        self._pace.sent(now)
+        self._pace.sent(self.clock.monotonic_s())
         self._own.reserve(request_id, now, self._timeout_s)
         self.granted += 1
-        return Slot(request_id, self)
+        # The stamp lies `timeout_s` ahead of `now`: half of that is left for the way to the gateway.
+        return Slot(request_id, now + self._timeout_s / 2, self)

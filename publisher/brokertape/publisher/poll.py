@@ -13,7 +13,7 @@ from brokertape.gateway.errors import (
     UnknownCode,
 )
 from brokertape.gateway.port import Gateway
-from brokertape.publisher.budget import Slot
+from brokertape.publisher.budget import Slot, SlotExpired
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.commit import BookStore, Committed, Conflict
 from brokertape.publisher.holding import Holding
@@ -99,6 +99,8 @@ class Poller:
         try:
             async with slot:
                 table = await self._gateway.top_ten_brokers(code)
+        except SlotExpired as error:
+            return Void(str(error))
         except GatewayError as error:
             return self._failure(error)
         snapshot = Snapshot.of(table, asked_at, self._clock.now_ms())

@@ -18,6 +18,7 @@ from brokertape.publisher.budget import Budget, Slot
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.feed import LEASE_S, Feed
 from brokertape.publisher.poll import Failed, Outcome, Poller, Seen
+from brokertape.publisher.retention import Trimmer
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.watch import WatchList
 from brokertape.tape.errors import DecodeError, StoreError
@@ -45,6 +46,7 @@ class Intervals:
     watch_s: float = 1.0
     watermark_s: float = 5.0
     lease_s: float = LEASE_S / 3
+    trim_s: float = 60.0
     stop_s: float = 6.0
 
 
@@ -65,6 +67,7 @@ class Publisher:
         schedule: Schedule,
         watch: WatchList,
         feed: Feed,
+        trimmer: Trimmer,
         clock: Clock,
         intervals: Intervals | None = None,
     ) -> None:
@@ -76,6 +79,7 @@ class Publisher:
         self._schedule = schedule
         self._watch = watch
         self._feed = feed
+        self._trimmer = trimmer
         self._clock = clock
         self._intervals = intervals or Intervals()
         self._is_ready = False
@@ -105,6 +109,7 @@ class Publisher:
             "gateway state", lambda: every.state_s if self._can_poll else every.unready_s, self._look_at_gateway
         )
         yield self._repeat("watermark", lambda: every.watermark_s, self._send_watermark)
+        yield self._repeat("retention", lambda: every.trim_s, self._trim)
 
     # --- the fast loop ------------------------------------------------------------------------------------------
 
@@ -195,8 +200,8 @@ class Publisher:
             state = await self._gateway.global_state()
         except GatewayError as error:
             self._is_ready = False
-            state = "refused" if isinstance(error, NotAdmitted) else "lost"
-            await self._feed.status("gateway", self._gateway_name, state, str(error))
+            kind = "refused" if isinstance(error, NotAdmitted) else "lost"
+            await self._feed.status("gateway", self._gateway_name, kind, str(error))
             return
         self._is_ready = state.is_ready
         await self._feed.status("gateway", self._gateway_name, *_login(state))
@@ -244,6 +249,9 @@ class Publisher:
                 if book is not None
             }
         )
+
+    async def _trim(self) -> None:
+        await self._trimmer.trim(self._clock.now_ms())
 
     # --- the end ------------------------------------------------------------------------------------------------
 

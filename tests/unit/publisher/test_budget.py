@@ -9,7 +9,7 @@ import pytest
 import redis.asyncio
 
 from brokertape.gateway.errors import LinkLost, OverBudget
-from brokertape.publisher.budget import BudgetStore, Lane, MemoryBudgetStore, RedisBudgetStore
+from brokertape.publisher.budget import BudgetStore, Lane, MemoryBudgetStore, RedisBudgetStore, SlotExpired
 from brokertape.publisher.clock import SystemClock
 from brokertape.publisher.window import Limit
 from brokertape.simulator.virtual_time import run_virtual
@@ -153,3 +153,16 @@ def test_a_refusal_holds_everything_and_a_lost_reply_gives_nothing_back() -> Non
     after_hold, after_loss = run_virtual(main())
     assert after_hold == pytest.approx(3.0)
     assert after_loss > 3.0 + 20.0 + 1.0
+
+
+def test_a_slot_that_was_slept_over_is_not_used() -> None:
+    """A process frozen between reserving and sending would be counted after its stamp has run out."""
+
+    async def main() -> None:
+        slot = await virtual_budget(timeout_s=5.0).acquire()
+        await asyncio.sleep(60)
+        with pytest.raises(SlotExpired):
+            async with slot:
+                pytest.fail("sent")
+
+    run_virtual(main())
