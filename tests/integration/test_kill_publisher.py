@@ -295,3 +295,22 @@ async def test_the_checker_sees_what_is_planted(redis_server: RedisServer, short
     planted = copy.deepcopy(tape)
     planted[code].pop()
     assert final_faults(planted, answers) != []
+
+
+async def test_a_redis_that_dies_and_returns_costs_nothing(redis_server: RedisServer, short_dir: Path) -> None:
+    """What was acknowledged is still there, every code goes on in a new epoch, and the limit holds all the while."""
+    async with stand(short_dir, redis_server) as place:
+        publisher = await place.start_publisher("p")
+        await place.polls(4 * len(CODES))
+        redis_server.kill()
+        before = len(place.gateway.received_s)
+        await asyncio.sleep(1)
+        redis_server.start()
+        acknowledged = {event["id"] for events in read_tape(place.client).values() for event in events}
+        assert len(acknowledged) >= before - 30  # all but what was in flight or unchanged
+        await place.polls(4 * len(CODES))
+        await stop(publisher)
+        place.check(least_events=4 * len(CODES))
+        for events in read_tape(place.client).values():
+            reasons = [event["data"].get("reason") for event in events if event["data"].get("reason")]
+            assert reasons == ["first_seen", "server_changed"]

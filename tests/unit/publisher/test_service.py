@@ -1,0 +1,204 @@
+"""The publisher's loops, in virtual time, on a gateway and a Redis in memory."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from brokertape.gateway.values import BrokerItem, BuySellType, MarketState, TopTenBrokers
+from brokertape.simulator.fixed_market import FixedMarket
+from brokertape.simulator.in_memory import InMemoryGateway
+from brokertape.simulator.instruments import HANG_SENG_INDEX, KNOWN
+from brokertape.simulator.rules import Limits
+from brokertape.simulator.virtual_time import VirtualClock, run_virtual
+from brokertape.tape import decode_entry
+from support.fake_redis import fake_redis
+from support.publishing import KEYS, Bench, assemble
+
+BEGIN_MS = 1_778_205_600_000  # 2026-05-08 10:00 in Hong Kong
+CODES = [instrument.code for instrument in KNOWN[:3]]
+Act = Callable[["Scene"], Awaitable[None]]
+
+
+class Scene:
+    """A publisher at work on three codes, and what a test may do to its world."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.clock = VirtualClock(BEGIN_MS)
+        self.market = FixedMarket((*KNOWN, HANG_SENG_INDEX))
+        self.gateway = InMemoryGateway(self.market, self.clock.now_s, limits=Limits(**limits))
+        self.client = fake_redis()
+        self.bench: Bench = assemble(self.client, self.gateway, self.clock)
+
+    def show(self, code: str, net_vol: int) -> None:
+        """Show one buyer."""
+        buyer = BrokerItem("UBS", BuySellType.NET_BUY, net_vol, 10.0, float(net_vol), net_vol * 10.0)
+        self.market.show_table(TopTenBrokers(code, True, self.clock.now_ms() // 1000, (buyer,)))
+
+    async def statuses(self, name: str) -> list[tuple[str, str | None]]:
+        """State and reason of every status said of `name`."""
+        entries: Any = await self.client.xrange(KEYS.feed)
+        events = [decode_entry(fields) for _, fields in entries]
+        return [(e.data.state, e.data.reason) for e in events if e.kind == "status" and e.data.name == name]  # type: ignore[union-attr]
+
+    async def kinds(self, code: str) -> list[str]:
+        """The kinds of the events of `code`."""
+        entries: Any = await self.client.xrange(KEYS.tape_of(code))
+        return [event.kind for event in (decode_entry(fields) for _, fields in entries) if event.subject == code]
+
+
+def play(act: Act, **limits: Any) -> None:
+    """Run `act` beside a publisher."""
+
+    async def main() -> None:
+        scene, stop = Scene(**limits), asyncio.Event()
+        for code in CODES:
+            scene.show(code, 100)
+            await scene.bench.watch.add_missing(code)
+        publishing = asyncio.create_task(scene.bench.publisher.run(stop))
+        await act(scene)
+        stop.set()
+        await publishing
+        await scene.client.aclose()
+
+    run_virtual(main())
+
+
+def test_a_change_is_told_and_an_equal_poll_is_not() -> None:
+    """A baseline per code, then only what changed."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(20)
+        scene.show(CODES[0], 200)
+        await scene.clock.sleep(20)
+        assert await scene.kinds(CODES[0]) == ["baseline", "change"]
+        assert await scene.kinds(CODES[1]) == ["baseline"]
+
+    play(act)
+
+
+def test_nobody_logged_in_means_no_polls() -> None:
+    """The gateway's login is followed both ways, and no request is spent on one that cannot answer."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(10)
+        scene.gateway.misbehaviour.is_logged_in = False
+        await scene.clock.sleep(5)
+        asked = len(scene.gateway.answers)
+        await scene.clock.sleep(3600)
+        assert len(scene.gateway.answers) == asked
+        scene.gateway.misbehaviour.is_logged_in = True
+        await scene.clock.sleep(10)
+        assert len(scene.gateway.answers) > asked
+        states = [state for state, _ in await scene.statuses("test")]
+        assert states == ["connected", "refused", "connected"]
+
+    play(act)
+
+
+def test_a_lost_gateway_is_said_once_and_waited_for() -> None:
+    """Lost and connected, whatever the outage lasts."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(10)
+        scene.gateway.disconnect()
+        await scene.clock.sleep(7200)
+        scene.gateway.connect()
+        await scene.clock.sleep(10)
+        assert [state for state, _ in await scene.statuses("test")] == ["connected", "lost", "connected"]
+
+    play(act)
+
+
+def test_a_code_without_a_table_is_refused_and_asked_seldom() -> None:
+    """What the gateway does not have costs a request in ten minutes, and says so in its status."""
+
+    async def act(scene: Scene) -> None:
+        await scene.bench.watch.add_missing("HK.99999")
+        await scene.clock.sleep(1800)
+        ((state, reason),) = await scene.statuses("HK.99999")
+        assert state == "refused"
+        assert reason
+        assert len([answer for answer in scene.gateway.answers if answer.code == "HK.99999"]) <= 4
+
+    play(act)
+
+
+def test_an_entry_of_the_watch_list_that_cannot_be_watched_is_said() -> None:
+    """Another market's code and a nonsense weight, with the reason, and the others go on."""
+
+    async def act(scene: Scene) -> None:
+        await scene.client.hset(KEYS.watch, "US.AAPL", "{}")
+        await scene.client.hset(KEYS.watch, "HK.00005", '{"weight": -1}')
+        await scene.clock.sleep(10)
+        for name in ("US.AAPL", "HK.00005"):
+            ((state, reason),) = await scene.statuses(name)
+            assert state == "refused"
+            assert reason
+        assert await scene.kinds(CODES[0]) == ["baseline"]
+
+    play(act)
+
+
+def test_somebody_elses_requests_make_it_back_off_and_say_so() -> None:
+    """Refused although the own window has room: a hold, a wider guard, a status, and on it goes."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(120)
+        refused = [answer for answer in scene.gateway.answers if answer.reply.table is None]
+        assert 1 <= len(refused) <= 15
+        assert scene.bench.budget.backoff.guard_s > 0
+        states = await scene.statuses("test")
+        assert ("refused", refused[0].reply.ret_msg) in [
+            (state, str(reason).split(" (")[0]) for state, reason in states
+        ]
+        assert states[-1][0] in ("connected", "refused")
+
+    play(act, limit=10)
+
+
+def test_a_closed_market_is_swept_and_left_alone() -> None:
+    """One more poll of every code at the close, a heartbeat each quarter of an hour, and full speed at the open."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(30)
+        scene.market.state = MarketState.CLOSED
+        await scene.clock.sleep(10)
+        asked = len(scene.gateway.answers)
+        await scene.clock.sleep(3600)
+        assert len(CODES) * 3 <= len(scene.gateway.answers) - asked <= len(CODES) * 5
+        scene.market.state = MarketState.MORNING
+        asked = len(scene.gateway.answers)
+        await scene.clock.sleep(60)
+        assert len(scene.gateway.answers) - asked >= 50
+        assert [state for state, _ in await scene.statuses("HK")] == ["open", "closed", "open"]
+
+    play(act)
+
+
+def test_who_watches_is_known_while_it_lives() -> None:
+    """A lease of ten seconds at most, joined and left."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(100)
+        leases: Any = await scene.client.zrange(KEYS.publishers, 0, -1, withscores=True)
+        ((member, expiry_ms),) = leases
+        assert member == b"test|p1"
+        assert scene.clock.now_ms() < expiry_ms <= scene.clock.now_ms() + 10_000
+        assert await scene.statuses("p1") == [("joined", None)]
+
+    play(act)
+
+
+def test_watermarks_tell_how_far_every_code_was_seen() -> None:
+    """Every five seconds, unchanged or not."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(60)
+        entries: Any = await scene.client.xrange(KEYS.feed)
+        marks = [event for event in (decode_entry(fields) for _, fields in entries) if event.kind == "watermark"]
+        assert 11 <= len(marks) <= 13
+        codes = marks[-1].data.codes  # type: ignore[union-attr]
+        assert set(codes) == set(CODES)
+        assert all(scene.clock.now_ms() - mark.observed_at < 10_000 for mark in codes.values())
+
+    play(act)
