@@ -1,10 +1,9 @@
 """What one poll costs: reply → parse → diff → commit, each stage's time, and the CPU of the whole.
 
 Beside them, in the same run on the same server: the same commits as bare EVALSHA calls of ready-made bytes, which is
-the floor; and, in a process of its own, the vendor's SDK making the same call. Shows nothing of a network.
+the floor. Shows nothing of a network, nor of a gateway.
 """
 
-import argparse
 import asyncio
 import statistics
 import tempfile
@@ -107,18 +106,14 @@ def quantiles_us(times: Sequence[float]) -> tuple[float, float]:
     return cuts[49] * 1e6, cuts[98] * 1e6
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--polls", type=int, default=3000)
-    parser.add_argument("--rounds", type=int, default=3, help="ours and bare in turn; all rounds are put together")
-    options = parser.parse_args()
-    frames = reply_frames(options.polls)
+def run(polls: int, rounds: int) -> None:
+    """Ours and bare in turn, `rounds` times; all rounds are put together."""
+    frames = reply_frames(polls)
     ours: dict[str, list[float]] = {stage: [] for stage in STAGES}
     floor: list[float] = []
     cpu: list[float] = []
-    for _ in range(options.rounds):
-        with RedisServer(Path(tempfile.mkdtemp(prefix="bt"))) as server:
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="bt") as directory, RedisServer(Path(directory)) as server:
             times, arguments, cpu_s = asyncio.run(stages(server.url, frames))
             floor += asyncio.run(bare(server.url, arguments))
         cpu.append(cpu_s)
@@ -139,7 +134,3 @@ def report(ours: dict[str, list[float]], floor: list[float], cpu: list[float]) -
     rate = sum(floor) / sum(ours["commit"])
     print(f"commit rate / bare EVALSHA rate: {rate:.2f}")
     print(f"CPU of ours per poll: {statistics.median(cpu) * 1e3:.2f} ms")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,356 @@
+"""The runtime on the fake and on a real server: nothing lost, nobody wrongly blamed, an orderly end."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from brokertape.tape.codec import encode_entry
+from brokertape.tape.events import TapeEvent
+from brokertape.tape.keys import Keys
+from brokertape.tape.start import Start
+from brokertape.workers import Delivery, MemoryPositions, SinkBroken, SinkUnavailable
+from support.tape_factory import TapeFactory, create_tape, dead_letters, pending, publish
+from support.waiting import until
+from support.workers import GROUP, Recorder, a_worker, quick, running
+
+CODES = ("HK.00001", "HK.00005", "HK.00700", "HK.09988")
+
+
+@pytest.fixture
+async def keys(any_redis: redis.asyncio.Redis) -> Keys:
+    """An empty tape."""
+    return await create_tape(any_redis)
+
+
+def days(changes: int = 5) -> list[TapeEvent]:
+    """Events of several codes, which lie in several partitions."""
+    return [event for code in CODES for event in TapeFactory(code).day(changes)]
+
+
+def fails_on(*ids: str) -> Callable[[Sequence[Delivery]], Exception | None]:
+    """A fault of every batch that holds one of these events."""
+    return lambda batch: RuntimeError("poison") if {one.event.id for one in batch} & {*ids} else None
+
+
+async def taken_by(client: redis.asyncio.Redis, keys: Keys, consumer: str, times: int = 1) -> None:
+    """`consumer` is given everything, `times` over, and dies without a word."""
+    for tape in keys.tapes():
+        await client.xgroup_create(tape, GROUP, "0", mkstream=True)
+    for after in [">", *["0"] * (times - 1)]:
+        await client.xreadgroup(GROUP, consumer, dict.fromkeys(keys.tapes(), after))
+
+
+async def test_every_event_is_handled_once_and_acknowledged(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """Over all partitions, in each code's order, what was there before and what comes later."""
+    before, later = days(), TapeFactory("HK.00388").day(5)
+    await publish(any_redis, keys, before)
+    worker = a_worker(any_redis, keys, recorder := Recorder())
+    async with running(worker):
+        await until(lambda: worker.counts.handled == len(before))
+        await publish(any_redis, keys, later)
+        await until(lambda: worker.counts.handled == len(before + later))
+    assert sorted(recorder.ids) == sorted(event.id for event in before + later)
+    assert {one.attempts for one in recorder.handled} == {1}
+    assert await pending(any_redis, keys, GROUP) == 0
+    for code in CODES:
+        seqs = [one.event.data.seq for one in recorder.handled if one.event.data.code == code]
+        assert seqs == sorted(seqs)
+
+
+async def test_a_new_group_begins_where_it_is_told(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """`new` leaves out what was there."""
+    factory = TapeFactory()
+    await publish(any_redis, keys, factory.day(5))
+    worker = a_worker(any_redis, keys, recorder := Recorder(), quick(start=Start.NEW), positions := MemoryPositions())
+    async with running(worker):
+        await until(lambda: len(positions._saved) == keys.partitions)  # it has joined
+        await publish(any_redis, keys, [change := factory.change()])
+        await until(lambda: worker.counts.handled == 1)
+    assert recorder.ids == [change.id]
+
+
+async def test_no_batch_is_larger_than_the_limit(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """However much one read brings."""
+    await publish(any_redis, keys, days(20))
+    worker = a_worker(any_redis, keys, recorder := Recorder(), quick(batch_size=7))
+    async with running(worker):
+        await until(lambda: worker.counts.handled == len(days(20)))
+    assert max(map(len, recorder.batches)) == 7
+
+
+async def test_poison_alone_goes_to_the_dead_letters(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """After five attempts, with all that is needed to look into it; its neighbours are handled at once."""
+    events = days()
+    poison = events[8]
+    await publish(any_redis, keys, events)
+    worker = a_worker(any_redis, keys, recorder := Recorder(fails_on(poison.id)))
+    async with running(worker):
+        await until(lambda: worker.counts.handled == len(events) - 1)
+        await until(lambda: worker.counts.dead == 1)
+    [dead] = await dead_letters(any_redis, keys, GROUP)
+    assert dead.items() >= {name.encode(): value for name, value in encode_entry(poison).items()}.items()
+    assert (dead[b"attempts"], dead[b"error"], dead[b"consumer"]) == (b"5", b"RuntimeError: poison", b"w1")
+    assert await any_redis.xrange(keys.tape_of(poison.data.code), dead[b"entry_id"], dead[b"entry_id"])
+    assert sorted(recorder.ids) == sorted(event.id for event in events if event is not poison)
+    assert await pending(any_redis, keys, GROUP) == 0
+
+
+async def test_an_entry_that_fails_at_first_is_handled_in_the_end(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """It is delivered again and counted; it does not become a dead letter."""
+    await publish(any_redis, keys, [baseline := TapeFactory().baseline()])
+    worker = a_worker(any_redis, keys, recorder := Recorder())
+    recorder.fault = lambda batch: RuntimeError("not yet") if batch[0].attempts < 3 else None
+    async with running(worker):
+        await until(lambda: worker.counts.handled == 1)
+    assert [(one.event.id, one.attempts) for one in recorder.handled] == [(baseline.id, 3)]
+    assert (worker.counts.failed, worker.counts.dead) == (2, 0)
+
+
+async def test_an_entry_that_cannot_be_read_is_a_dead_letter_at_once(
+    any_redis: redis.asyncio.Redis, keys: Keys
+) -> None:
+    """Its own fields are kept as they are."""
+    factory = TapeFactory()
+    tape = keys.tape_of(factory.code)
+    await publish(any_redis, keys, [factory.baseline()])
+    entry_id = await any_redis.xadd(tape, {"colour": "green", "payload": "{"})
+    await publish(any_redis, keys, [factory.change()])
+    worker = a_worker(any_redis, keys, Recorder())
+    async with running(worker):
+        await until(lambda: worker.counts.handled == 2)
+    [dead] = await dead_letters(any_redis, keys, GROUP)
+    assert (dead[b"entry_id"], dead[b"attempts"]) == (entry_id, b"1")
+    assert (dead[b"colour"], dead[b"payload"]) == (b"green", b"{")
+    assert dead[b"error"].startswith(b"cannot be read: ")
+    assert await pending(any_redis, keys, GROUP) == 0
+
+
+async def test_unknown_types_are_skipped_and_counted(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """A newer publisher is no trouble."""
+    factory = TapeFactory()
+    entry = encode_entry(factory.baseline())
+    entry["payload"] = entry["payload"].replace(b"baseline.v1", b"baseline.v2")
+    await any_redis.xadd(keys.tape_of(factory.code), dict[Any, Any](entry))
+    worker = a_worker(any_redis, keys, recorder := Recorder())
+    async with running(worker):
+        await until(lambda: worker.counts.unknown == 1)
+    assert recorder.batches == []
+    assert await dead_letters(any_redis, keys, GROUP) == []
+    assert await pending(any_redis, keys, GROUP) == 0
+
+
+async def test_a_worker_begins_with_what_it_left_pending(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """Before anything new, without waiting for it to be idle."""
+    events = days()
+    await publish(any_redis, keys, events)
+    await taken_by(any_redis, keys, "w1")
+    worker = a_worker(any_redis, keys, recorder := Recorder(), quick(min_idle_ms=60_000))
+    async with running(worker):
+        await publish(any_redis, keys, [later := TapeFactory("HK.00388").baseline()])
+        await until(lambda: worker.counts.handled == len(events) + 1)
+    assert sorted(recorder.ids[:-1]) == sorted(event.id for event in events)
+    assert {one.attempts for one in recorder.handled[:-1]} == {2}
+    assert recorder.ids[-1] == later.id
+
+
+async def test_a_dead_workers_entries_are_claimed(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """By whoever is there, once they lay idle, over several pages."""
+    events = days(80)
+    await publish(any_redis, keys, events)
+    await taken_by(any_redis, keys, "dead")
+    worker = a_worker(any_redis, keys, recorder := Recorder())
+    async with running(worker):
+        await until(lambda: worker.counts.handled == len(events))
+    assert worker.counts.claimed == len(events)
+    assert {one.attempts for one in recorder.handled} == {2}
+    assert await pending(any_redis, keys, GROUP) == 0
+
+
+async def test_what_ends_its_workers_is_buried_and_its_neighbours_are_not(
+    any_redis: redis.asyncio.Redis, keys: Keys
+) -> None:
+    """Five deliveries without an answer; those that lay beside it once are handled."""
+    factory = TapeFactory()
+    [killer] = await publish(any_redis, keys, [factory.baseline()])
+    await taken_by(any_redis, keys, "dead", times=5)
+    neighbours = [factory.change() for _ in range(3)]
+    await publish(any_redis, keys, neighbours)
+    await any_redis.xreadgroup(GROUP, "dead", {keys.tape_of(factory.code): ">"})
+    worker = a_worker(any_redis, keys, recorder := Recorder())
+    async with running(worker):
+        await until(lambda: worker.counts.handled == len(neighbours))
+    [dead] = await dead_letters(any_redis, keys, GROUP)
+    assert (dead[b"entry_id"].decode(), dead[b"error"]) == (killer, b"delivered 5 times and never answered")
+    assert recorder.ids == [event.id for event in neighbours]
+
+
+@pytest.mark.parametrize("consumer", ["w1", "dead"], ids=["own", "claimed"])
+async def test_entries_trimmed_while_pending_are_counted(
+    any_redis: redis.asyncio.Redis, keys: Keys, consumer: str
+) -> None:
+    """They are lost, and said to be; the others are handled."""
+    factory = TapeFactory()
+    await publish(any_redis, keys, factory.day(4))
+    await taken_by(any_redis, keys, consumer)
+    await any_redis.xtrim(keys.tape_of(factory.code), maxlen=3, approximate=False)
+    worker = a_worker(any_redis, keys, Recorder())
+    async with running(worker):
+        await until(lambda: worker.counts.handled == 3)
+        await until(lambda: worker.counts.trimmed == 2)
+    assert await pending(any_redis, keys, GROUP) == 0
+
+
+async def test_two_workers_share_the_tape(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """Every event goes to one of them."""
+    recorder = Recorder()
+    workers = [a_worker(any_redis, keys, recorder, quick(name, min_idle_ms=60_000)) for name in ("w1", "w2")]
+    events = days(40)
+    async with running(workers[0]), running(workers[1]):
+        for event in events:
+            await publish(any_redis, keys, [event])
+        await until(lambda: len(recorder.handled) == len(events))
+    assert sorted(recorder.ids) == sorted(event.id for event in events)
+    assert await pending(any_redis, keys, GROUP) == 0
+
+
+async def test_a_flushed_redis_is_a_lost_group(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """The worker says so, rebuilds it under itself, and misses nothing that comes after."""
+    factory = TapeFactory()
+    await publish(any_redis, keys, factory.day(5))
+    worker = a_worker(any_redis, keys, recorder := Recorder())
+    async with running(worker):
+        await until(lambda: worker.counts.handled == 6)
+        await any_redis.flushall()
+        await publish(any_redis, keys, [after := factory.new_epoch()])
+        await until(lambda: after.id in recorder.ids)
+        await publish(any_redis, keys, [other := TapeFactory("HK.00005").baseline()])
+        await until(lambda: other.id in recorder.ids)
+    assert worker.counts.groups_lost >= 1
+    assert recorder.ids.count(after.id) == 1
+
+
+async def test_a_destroyed_group_goes_on_from_the_saved_position(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """The tape is still there: nothing saved comes again, nothing after it is missed."""
+    factory = TapeFactory()
+    tape = keys.tape_of(factory.code)
+    positions = MemoryPositions()
+    first = factory.day(5)
+    *_, last = await publish(any_redis, keys, first)
+    worker = a_worker(any_redis, keys, recorder := Recorder(), positions=positions)
+    async with running(worker):
+        await until(lambda: last in positions._saved.values())
+    await any_redis.xgroup_destroy(tape, GROUP)
+    await publish(any_redis, keys, [missed := factory.change()])
+    async with running(worker):
+        await until(lambda: missed.id in recorder.ids)
+    assert recorder.ids == [event.id for event in [*first, missed]]
+    assert worker.counts.groups_lost == 1
+
+
+async def test_a_position_is_never_ahead_of_unfinished_work(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """While another member holds an entry of a partition, nothing later on it is remembered as done."""
+    factory = TapeFactory()
+    await publish(any_redis, keys, [factory.baseline()])
+    await taken_by(any_redis, keys, "other")
+    positions = MemoryPositions()
+    worker = a_worker(any_redis, keys, Recorder(), quick(min_idle_ms=60_000), positions)
+    async with running(worker):
+        await publish(any_redis, keys, [factory.change()])
+        await until(lambda: worker.counts.handled == 1)
+        positions._saved.clear()
+        await until(lambda: len(positions._saved) == keys.partitions - 1)
+    assert keys.partition(factory.code) not in positions._saved
+
+
+async def test_a_group_beyond_the_tape_is_moved_back(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """It would skip everything until the tape catches up with it."""
+    factory = TapeFactory()
+    await publish(any_redis, keys, [baseline := factory.baseline()])
+    await any_redis.xgroup_create(keys.tape_of(factory.code), GROUP, "9999999999999-0")
+    worker = a_worker(any_redis, keys, recorder := Recorder())
+    async with running(worker):
+        await until(lambda: recorder.ids == [baseline.id])
+    assert worker.counts.rollbacks == 1
+
+
+async def test_a_tape_behind_the_saved_position_is_reported(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """Redis lost its end, and the group's with it: new entries come as ever."""
+    factory = TapeFactory()
+    positions = MemoryPositions()
+    worker = a_worker(any_redis, keys, recorder := Recorder(), positions=positions)
+    async with running(worker):
+        await until(lambda: len(positions._saved) == keys.partitions)
+    await positions.save({keys.partition(factory.code): "9999999999999-0"})
+    async with running(worker):
+        await publish(any_redis, keys, [baseline := factory.baseline()])
+        await until(lambda: recorder.ids == [baseline.id])
+        await until(lambda: "9999999999999-0" not in positions._saved.values())
+    assert worker.counts.rollbacks == 1
+
+
+async def test_a_graceful_stop_finishes_what_is_in_hand(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """Stop comes in the middle of the first of many batches: all that was read is handled and acknowledged."""
+    events = days()
+    await publish(any_redis, keys, events)
+    worker = a_worker(any_redis, keys, recorder := Recorder(), quick(batch_size=3))
+    async with running(worker) as stop:
+
+        def stop_now(_batch: Sequence[Delivery]) -> None:
+            stop.set()
+
+        recorder.fault = stop_now
+        await until(stop.is_set)
+    assert len(recorder.handled) == len(events)
+    assert await pending(any_redis, keys, GROUP) == 0
+
+
+async def test_a_stop_has_a_deadline(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """A handler that hangs is left; its entries stay pending for the next worker."""
+    await publish(any_redis, keys, [TapeFactory().baseline()])
+    hangs = asyncio.Event()
+
+    class Hanging(Recorder):
+        async def __call__(self, batch: Sequence[Delivery]) -> None:
+            hangs.set()
+            await asyncio.Event().wait()
+
+    worker = a_worker(any_redis, keys, Hanging(), quick(stop_timeout_s=0.05))
+    async with asyncio.timeout(5), running(worker):
+        await hangs.wait()
+    assert await pending(any_redis, keys, GROUP) == 1
+
+
+async def test_a_sink_that_is_away_is_waited_for(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """Longer than any number of attempts, and no entry is to blame."""
+    events = days()
+    await publish(any_redis, keys, events)
+    worker = a_worker(any_redis, keys, recorder := Recorder())
+    recorder.fault = lambda _batch: SinkUnavailable("away") if len(recorder.batches) < 4 else None
+    async with running(worker):
+        await until(lambda: worker.counts.handled == len(events))
+    assert worker.counts.sink_waits == 3
+    assert {one.attempts for one in recorder.handled} == {1}
+    assert (worker.counts.failed, worker.counts.dead) == (0, 0)
+
+
+async def test_stop_does_not_wait_for_a_sink_that_is_away(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """What could not be stored is not acknowledged."""
+    events = days()
+    await publish(any_redis, keys, events)
+    worker = a_worker(any_redis, keys, Recorder(lambda _batch: SinkUnavailable("away")))
+    async with running(worker):
+        await until(lambda: worker.counts.sink_waits > 1)
+    assert await pending(any_redis, keys, GROUP) == len(events)
+
+
+async def test_a_broken_sink_ends_the_worker(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """With its reason; nothing is acknowledged or buried."""
+    await publish(any_redis, keys, [TapeFactory().baseline()])
+    worker = a_worker(any_redis, keys, Recorder(lambda _batch: SinkBroken("no such table")))
+    with pytest.raises(SinkBroken, match="no such table"):
+        await worker.run(asyncio.Event())
+    assert await pending(any_redis, keys, GROUP) == 1
+    assert await dead_letters(any_redis, keys, GROUP) == []

@@ -1,0 +1,102 @@
+"""`brokertape` commands as processes of their own, run to their end or started, awaited and told to end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND = (sys.executable, "-m", "brokertape.cli")
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended, and all it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line of a bad input; fails if there is any other."""
+        assert (self.code, self.out) == (2, ""), self
+        [line] = self.err.splitlines()
+        assert line.startswith("brokertape: "), line
+        return line.removeprefix("brokertape: ")
+
+
+def run_command(*arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ended:
+    """Run a command to its end."""
+    result = subprocess.run(
+        [*COMMAND, *arguments], cwd=cwd, env=_environment(env), capture_output=True, text=True, timeout=60, check=False
+    )
+    return Ended(result.returncode, result.stdout, result.stderr)
+
+
+class Running:
+    """A command that runs; what it prints and says goes to files."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", out: Path, err: Path) -> None:
+        self.process = process
+        self._out = out
+        self._err = err
+
+    @property
+    def out(self) -> str:
+        """What it printed so far."""
+        return self._out.read_text()
+
+    @property
+    def err(self) -> str:
+        """What it said so far."""
+        return self._err.read_text()
+
+    def until(self, condition: Callable[["Running"], object]) -> None:
+        """Return once `condition` of it holds; fails if it ends before."""
+        wait_until(lambda: condition(self) or self.process.poll() is not None)
+        assert condition(self), (self.process.poll(), self.out, self.err)
+
+    def interrupt(self) -> Ended:
+        """Press Ctrl-C once; how it ended."""
+        return self.signal(signal.SIGINT)
+
+    def signal(self, number: signal.Signals) -> Ended:
+        """Send it a signal; how it ended."""
+        self.process.send_signal(number)
+        return Ended(self.process.wait(STOP_TIMEOUT_S), self.out, self.err)
+
+
+@contextmanager
+def running(name: str, *arguments: str, directory: Path, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """A command in the background, called `name` in `directory`; killed at the end of the block."""
+    out, err = directory / f"{name}.out", directory / f"{name}.err"
+    with out.open("wb") as out_file, err.open("wb") as err_file:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments], cwd=directory, env=_environment(env), stdout=out_file, stderr=err_file
+        )
+    try:
+        yield Running(process, out, err)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = START_TIMEOUT_S) -> None:
+    """Return once `condition` holds; fail loudly when it does not come to hold."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        time.sleep(0.02)
+
+
+def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    """This process' own, without settings of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BROKERTAPE_")}
+    return {**kept, **(more or {})}

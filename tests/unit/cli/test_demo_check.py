@@ -1,0 +1,210 @@
+"""The demo's checker: it is content with what is right, and sees one row that is not."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brokertape.cli.demo_check import Report, check
+from brokertape.publisher.snapshot import Snapshot
+from brokertape.publisher.step import Append, Base, next_step
+from brokertape.simulator.given_answer import GivenAnswer
+from brokertape.simulator.market_model import MarketModel, MarketSettings
+from brokertape.simulator.rules import TopTenReply
+from brokertape.tape.codec import dump
+from brokertape.workers.delivery import Delivery, Entry
+from brokertape.workers.storage import Storage
+from brokertape.workers.storage.database import open_database
+
+BEGIN_S = 1_778_203_800.0  # 2026-05-08 09:30 market time
+CODES = ("HK.00700", "HK.00005")
+POLLS = 12
+STEP_S = 20.0
+STOPPED_MS = round(1000 * (BEGIN_S + POLLS * STEP_S)) + 60_000
+
+
+class Demo:
+    """A short demo without processes: its log and its database, both as they should be."""
+
+    def __init__(self, directory: Path) -> None:
+        self.answers = directory / "answers.jsonl"
+        self.database = directory / "tape.db"
+
+    async def make(self) -> None:
+        """Poll a market model, log what it answers, store what the publisher's rules make of it."""
+        market = MarketModel(MarketSettings(), BEGIN_S)
+        bases = {code: Base(None) for code in CODES}
+        deliveries: list[Delivery] = []
+        lines: list[bytes] = []
+        for number in range(POLLS):
+            market.advance(BEGIN_S + number * STEP_S)
+            for code in CODES:
+                table = market.table(code)
+                at = round(1000 * (BEGIN_S + number * STEP_S))
+                reply = TopTenReply(0, "", table)
+                lines.append(GivenAnswer(at, at, "1", code, 0, reply).as_json())
+                step = next_step(bases[code], Snapshot.of(table, at, at), commit="c", source="/opend/x", now=at)
+                if isinstance(step, Append):
+                    entry = Entry(0, f"{len(deliveries) + 1}-0", {b"payload": dump(step.event)}, 1)
+                    deliveries.append(Delivery(entry, step.event))
+                    bases[code] = Base(step.book)
+        self.answers.write_bytes(b"\n".join(lines) + b"\n")
+        async with open_database(self.database) as engine:
+            await Storage(engine).handle(deliveries)
+
+    def check(self, stopped_ms: int = STOPPED_MS) -> Report:
+        """The checker's report."""
+        return check(self.answers, self.database, stopped_ms)
+
+    def sql(self, statement: str, *arguments: Any) -> None:
+        """Tamper with the database."""
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            assert connection.execute(statement, arguments).rowcount == 1
+
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of the log."""
+        return [json.loads(line) for line in self.answers.read_text().splitlines()]
+
+    def write_log(self, lines: list[dict[str, Any]]) -> None:
+        """Tamper with the log."""
+        self.answers.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> Demo:
+    """One demo per test."""
+    demo = Demo(tmp_path)
+    await demo.make()
+    return demo
+
+
+def event_id(demo: Demo, place: int, code: str = "HK.00700") -> str:
+    """The id of an event of a code, by its place."""
+    with closing(sqlite3.connect(demo.database)) as connection:
+        rows = connection.execute("select id from events where code = ? order by seq", (code,)).fetchall()
+    return str(rows[place][0])
+
+
+def test_what_is_right_has_no_faults(demo: Demo) -> None:
+    """And is counted."""
+    report = demo.check()
+    assert report.faults == []
+    assert (report.polls, report.codes, report.in_flight) == (POLLS * len(CODES), len(CODES), 0)
+    assert report.events == report.tables == report.changes + len(CODES) > len(CODES)
+
+
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_a_lost_event_is_seen(demo: Demo, place: int) -> None:
+    """The first, one in between, and the last, after which nothing comes."""
+    demo.sql("delete from events where id = ?", event_id(demo, place))
+    assert demo.check().faults
+
+
+def test_a_lost_code_is_seen(demo: Demo) -> None:
+    """With not one event of it stored."""
+    for statement in (
+        "delete from events where code = 'HK.00005'",
+        "delete from changes where event_id like 'HK.00005%'",
+    ):
+        with closing(sqlite3.connect(demo.database)) as connection, connection:
+            connection.execute(statement)
+    assert demo.check().faults
+
+
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_a_doubled_event_is_seen(demo: Demo, place: int) -> None:
+    """Under an id of its own, as the key forbids it another way."""
+    demo.sql(
+        "insert into events select id || 'x', type, code, epoch, seq, trading_date, data_time, since, observed_at, "
+        "published_at, hash, payload from events where id = ?",
+        event_id(demo, place),
+    )
+    assert any("stored twice" in fault for fault in demo.check().faults)
+
+
+def test_a_poll_stored_twice_is_seen(demo: Demo) -> None:
+    """As a further event, well-formed in itself, that the gateway never gave cause for."""
+    last = event_id(demo, -1)
+    code, epoch, seq = last.split("/")
+    following = f"{code}/{epoch}/{int(seq) + 1}"
+    with closing(sqlite3.connect(demo.database)) as connection:
+        [payload] = connection.execute("select payload from events where id = ?", (last,)).fetchone()
+    event = json.loads(payload)
+    event["id"] = following
+    event["data"] |= {"seq": int(seq) + 1, "prev_seq": int(seq), "changes": []}
+    demo.sql(
+        "insert into events select ?, type, code, epoch, seq + 1, trading_date, data_time, since, observed_at, "
+        "published_at, hash, ? from events where id = ?",
+        *(following, json.dumps(event), last),
+    )
+    demo.sql("update books set event_id = ? where code = ?", following, code)
+    assert any("different tables were sent" in fault for fault in demo.check().faults)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update events set payload = replace(payload, '\"net_vol\":', '\"net_vol\":1') where id = ?",
+        "update events set payload = replace(payload, '\"avg_price\":4', '\"avg_price\":5') where id = ?",
+        "update events set payload = 'none' where id = ?",
+        "update events set observed_at = observed_at + 1 where id = ?",
+        "update events set hash = 'x' where id = ?",
+        "update events set type = 'x' where id = ?",
+        "update changes set net_vol_after = net_vol_after + 1 where event_id = ? and change_index = 0",
+        "update changes set kinds = 'left' where event_id = ? and change_index = 0",
+        "update changes set flow_turnover = -1 where event_id = ? and change_index = 0",
+        "delete from changes where event_id = ? and change_index = 0",
+        "update changes set event_id = 'x' where event_id = ? and change_index = 0",
+        "update books set list_rows = replace(list_rows, '\"rank\":1,', '') where ? != '' and code = 'HK.00005'",
+        "delete from books where ? != '' and code = 'HK.00005'",
+    ],
+)
+def test_an_altered_row_is_seen(demo: Demo, statement: str) -> None:
+    """In whatever table and column it is."""
+    demo.sql(statement, event_id(demo, 1))
+    assert demo.check().faults
+
+
+@pytest.mark.parametrize(
+    ("name", "by"), [("net_vol", 1), ("avg_price", 0.001), ("total_vol", 1.0), ("total_turnover", 0.01)]
+)
+def test_a_value_that_was_not_sent_so_is_seen(demo: Demo, name: str, by: float) -> None:
+    """Told by the log alone: the database agrees with itself."""
+    lines = demo.log()
+    lines[len(CODES)]["brokers"][0][name] += by
+    demo.write_log(lines)
+    assert any("differ from table 2 on" in fault for fault in demo.check().faults)
+
+
+def test_only_the_last_answer_of_a_code_may_have_been_in_flight(demo: Demo) -> None:
+    """And only if it left just before the publisher was told to end."""
+    lines = demo.log()
+    last = lines[-1]
+    last["brokers"][0]["net_vol"] += 1
+    demo.write_log(lines)
+    assert demo.check().faults
+    report = demo.check(stopped_ms=last["sent_ms"])
+    assert (report.in_flight, report.faults) == (1, [])
+    lines[-3]["brokers"][0]["net_vol"] += 1
+    demo.write_log(lines)
+    assert demo.check(stopped_ms=last["sent_ms"]).faults
+
+
+def test_refusals_and_past_days_are_no_polls(demo: Demo) -> None:
+    """Neither changes a table."""
+    lines = demo.log()
+    refused = {**lines[0], "ret_type": -1, "ret_msg": "too often", "brokers": []}
+    past = {**lines[0], "days_before": 1, "brokers": []}
+    demo.write_log([refused, *lines[:3], past, refused, *lines[3:]])
+    report = demo.check()
+    assert (report.polls, report.faults) == (POLLS * len(CODES), [])
+
+
+def test_a_missing_database_is_a_fault(demo: Demo) -> None:
+    """Not a traceback."""
+    demo.database.unlink()
+    [fault] = demo.check().faults
+    assert "cannot be read" in fault
