@@ -8,6 +8,7 @@ import pytest
 import redis.asyncio
 
 from brokertape.tape.codec import encode_entry
+from brokertape.tape.errors import TapeMismatch
 from brokertape.tape.events import TapeEvent
 from brokertape.tape.keys import Keys
 from brokertape.tape.start import Start
@@ -157,8 +158,8 @@ async def test_a_worker_begins_with_what_it_left_pending(any_redis: redis.asynci
 
 
 async def test_a_dead_workers_entries_are_claimed(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
-    """By whoever is there, once they lay idle, over several pages."""
-    events = days(80)
+    """By whoever is there, once they lay idle."""
+    events = days()
     await publish(any_redis, keys, events)
     await taken_by(any_redis, keys, "dead")
     worker = a_worker(any_redis, keys, recorder := Recorder())
@@ -250,6 +251,31 @@ async def test_a_destroyed_group_goes_on_from_the_saved_position(any_redis: redi
     assert worker.counts.groups_lost == 1
 
 
+async def test_a_lost_group_on_another_tape_begins_at_its_start(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """The saved entry is not on it: reading after that id would skip what is there."""
+    factory = TapeFactory()
+    positions = MemoryPositions()
+    await positions.save({keys.partition(factory.code): "9999999999999-0"})
+    await publish(any_redis, keys, [baseline := factory.baseline()])
+    worker = a_worker(any_redis, keys, recorder := Recorder(), quick(start=Start.NEW), positions)
+    async with running(worker):
+        await until(lambda: recorder.ids == [baseline.id])
+    assert worker.counts.groups_lost == 1
+
+
+async def test_a_tape_made_anew_with_other_partitions_ends_the_worker(
+    any_redis: redis.asyncio.Redis, keys: Keys
+) -> None:
+    """It would read some of them and silently miss the others."""
+    worker = a_worker(any_redis, keys, Recorder(), positions=(positions := MemoryPositions()))
+    task = asyncio.create_task(worker.run(asyncio.Event()))
+    await until(lambda: len(positions._saved) == keys.partitions)
+    await any_redis.hset(keys.meta, "partitions", "32")
+    await any_redis.delete(*keys.tapes())
+    with pytest.raises(TapeMismatch, match="made anew with 32 partitions, it had 16"):
+        await task
+
+
 async def test_a_position_is_never_ahead_of_unfinished_work(any_redis: redis.asyncio.Redis, keys: Keys) -> None:
     """While another member holds an entry of a partition, nothing later on it is remembered as done."""
     factory = TapeFactory()
@@ -258,10 +284,10 @@ async def test_a_position_is_never_ahead_of_unfinished_work(any_redis: redis.asy
     positions = MemoryPositions()
     worker = a_worker(any_redis, keys, Recorder(), quick(min_idle_ms=60_000), positions)
     async with running(worker):
-        await publish(any_redis, keys, [factory.change()])
-        await until(lambda: worker.counts.handled == 1)
-        positions._saved.clear()
-        await until(lambda: len(positions._saved) == keys.partitions - 1)
+        other = TapeFactory("HK.00005")
+        _, last = await publish(any_redis, keys, [factory.change(), other.baseline()])
+        await until(lambda: worker.counts.handled == 2)
+        await until(lambda: positions._saved[keys.partition(other.code)] == last)
     assert keys.partition(factory.code) not in positions._saved
 
 

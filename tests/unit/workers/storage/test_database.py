@@ -1,5 +1,6 @@
 """Opening the database: where it is, whose it is, and what is said when it cannot be."""
 
+import asyncio
 import os
 import re
 import sqlite3
@@ -58,6 +59,11 @@ async def test_a_database_opens_again(tmp_path: Path) -> None:
     """What we made is ours."""
     await open_and_close(tmp_path / "t.db")
     await open_and_close(tmp_path / "t.db")
+
+
+async def test_two_workers_may_make_it_at_once(tmp_path: Path) -> None:
+    """One makes the tables, the other finds them whole."""
+    await asyncio.gather(*(open_and_close(tmp_path / "t.db") for _ in range(4)))
 
 
 async def test_a_reader_reads_while_the_writer_writes(tmp_path: Path) -> None:
