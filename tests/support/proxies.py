@@ -179,9 +179,10 @@ async def _either(one: Awaitable[None], other: Awaitable[None] | None, *writers:
     finally:
         for task in tasks:
             task.cancel()
+        for writer in writers:  # before anything is awaited: a second cancellation may come at any await
+            writer.close()
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in writers:
-            writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
