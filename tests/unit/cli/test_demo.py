@@ -24,8 +24,10 @@ NOW = 1_778_227_221_000
         (50, 24, 60, ["24 changes in 60 s, at least 25 were due"]),
         (100, 50, 120, []),
         (99, 49, 120, ["99 polls in 120 s, at least 100 were due", "49 changes in 120 s, at least 50 were due"]),
-        (1, 1, 10, []),
-        (0, 0, 10, ["0 polls in 10 s, at least 1 were due", "0 changes in 10 s, at least 1 were due"]),
+        (1, 1, 20, []),
+        (1, 0, 10, []),
+        (1, 0, 20, ["0 changes in 20 s, at least 1 were due"]),
+        (0, 0, 10, ["0 polls in 10 s, at least 1 were due"]),
     ],
 )
 def test_a_demo_in_which_nothing_happened_fails(

@@ -1,5 +1,6 @@
 """The demo's checker: it is content with what is right, and sees one row that is not."""
 
+import copy
 import json
 import sqlite3
 from contextlib import closing
@@ -179,18 +180,23 @@ def test_a_value_that_was_not_sent_so_is_seen(demo: Demo, name: str, by: float) 
     assert any("differ from table 2 on" in fault for fault in demo.check().faults)
 
 
+def one_more(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The log with a further, different answer of the last code."""
+    more: dict[str, Any] = copy.deepcopy(lines[-1])
+    more["sent_ms"] += 100
+    more["brokers"][0]["net_vol"] += 100
+    return [*lines, more]
+
+
 def test_only_the_last_answer_of_a_code_may_have_been_in_flight(demo: Demo) -> None:
     """And only if it left just before the publisher was told to end."""
-    lines = demo.log()
-    last = lines[-1]
-    last["brokers"][0]["net_vol"] += 1
+    lines = one_more(demo.log())
     demo.write_log(lines)
     assert demo.check().faults
-    report = demo.check(stopped_ms=last["sent_ms"])
+    report = demo.check(stopped_ms=lines[-1]["sent_ms"])
     assert (report.in_flight, report.faults) == (1, [])
-    lines[-3]["brokers"][0]["net_vol"] += 1
-    demo.write_log(lines)
-    assert demo.check(stopped_ms=last["sent_ms"]).faults
+    demo.write_log(one_more(lines))
+    assert demo.check(stopped_ms=lines[-1]["sent_ms"]).faults
 
 
 def test_refusals_and_past_days_are_no_polls(demo: Demo) -> None:

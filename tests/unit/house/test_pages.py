@@ -8,7 +8,7 @@ import pytest
 
 from support.source_tree import PROJECT
 
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/index.md")
+PAGES = [path.relative_to(PROJECT).as_posix() for path in sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])]
 PROMISED = {"demo", "test", "soak", "check", "bench", "proto", "setup"}
 
 MAKEFILE = (PROJECT / "Makefile").read_text()

@@ -1,0 +1,162 @@
+"""One run of the demo: its parts started, watched and ended in order, then what they did compared."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from brokertape.cli.demo_check import Report, check
+from brokertape.cli.demo_screen import demo_view, summary
+from brokertape.cli.demo_watcher import DemoWatcher
+from brokertape.cli.faults import DemoFailed
+from brokertape.cli.parts import Part, running_part
+from brokertape.cli.redis_link import open_redis
+from brokertape.cli.redis_server import RedisServer
+from brokertape.cli.settings import RedisGroup
+from brokertape.cli.tape_state import read_groups
+from brokertape.simulator.instruments import KNOWN
+from brokertape.tape.connection import RedisClient
+from brokertape.tape.keys import Keys
+
+CODES = tuple(instrument.code for instrument in KNOWN[:12])
+KEYS = Keys()
+
+FRAME_EVERY_S = 0.5
+SUMMARY_EVERY_S = 5.0
+LOOK_EVERY_S = 0.1
+FIRST_EVENT_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The processes, in the order in which they end."""
+
+    publisher: Part
+    storage: Part
+    simulator: Part
+
+
+class DemoRun:
+    """A run with all its files in the empty `directory`, shown on `console`. `elapsed_s`: for how long it polled."""
+
+    def __init__(self, directory: Path, console: Console) -> None:
+        self._directory = directory
+        self._console = console
+        self._answers = directory / "answers.jsonl"
+        self._database = directory / "tape.db"
+        self.elapsed_s = 0.0
+
+    async def until(self, stop: asyncio.Event, seconds: float | None) -> Report:
+        """Run until `stop` is set or for `seconds`, end everything, and compare.
+
+        Raises:
+            ServerError, DemoFailed: A part did not come up, or did not end as it should.
+        """
+        async with AsyncExitStack() as stack:
+            server = stack.enter_context(RedisServer(self._directory / "redis"))
+            client = await stack.enter_async_context(open_redis(RedisGroup.model_validate({"url": server.url})))
+            address, parts = await self._start(stack, server.url)
+            watcher = DemoWatcher(client, KEYS, CODES, address, self._answers, self._database)
+            await _while_running(parts, self._show(watcher, stop, seconds))
+            stopped_ms = time.time_ns() // 1_000_000
+            await parts.publisher.stop()
+            await _drain(client)
+            await parts.storage.stop()
+            await parts.simulator.stop()
+        return check(self._answers, self._database, stopped_ms)
+
+    async def _start(self, stack: AsyncExitStack, redis_url: str) -> tuple[str, _Parts]:
+        """The gateway's address, and everything running."""
+        start = partial(running_part, directory=self._directory)
+        market = ("--codes", ",".join(CODES), "--start", "busy", "--log", str(self._answers))
+        simulator = await stack.enter_async_context(start("simulate", "--port", "0", *market))
+        storage = await stack.enter_async_context(
+            start("store", "--redis", redis_url, "--database", str(self._database))
+        )
+        address = await simulator.first_line()
+        source = ("--gateway", address, "--redis", redis_url)
+        publisher = await stack.enter_async_context(
+            start("publish", *source, "--codes", ",".join(CODES), "--publisher", "demo")
+        )
+        return address, _Parts(publisher, storage, simulator)
+
+    async def _show(self, watcher: DemoWatcher, stop: asyncio.Event, seconds: float | None) -> None:
+        """Show how things stand until `stop` is set or `seconds` have passed since the first event."""
+        await _first_event(watcher, stop)
+        ends = "Ctrl-C ends it" if seconds is None else f"ends after {seconds:g} s"
+        show = self._show_live if self._console.is_terminal else self._show_lines
+        began_s = time.monotonic()
+        following = asyncio.create_task(watcher.follow_tape())
+        try:
+            async with asyncio.timeout(seconds):
+                await show(watcher, stop, ends)
+        except TimeoutError:
+            pass  # as planned
+        finally:
+            self.elapsed_s = time.monotonic() - began_s
+            following.cancel()
+            await asyncio.wait([following])
+
+    async def _show_live(self, watcher: DemoWatcher, stop: asyncio.Event, ends: str) -> None:
+        with Live(console=self._console, auto_refresh=False, screen=True) as live:
+            while not stop.is_set():
+                live.update(demo_view(await watcher.look(), ends), refresh=True)
+                await _pause(stop, FRAME_EVERY_S)
+
+    async def _show_lines(self, watcher: DemoWatcher, stop: asyncio.Event, ends: str) -> None:
+        while not stop.is_set():
+            self._console.print(f"{summary(await watcher.look())}; {ends}", markup=False)
+            for line in watcher.take_lines():
+                self._console.print(f"  {line}", markup=False)
+            await _pause(stop, SUMMARY_EVERY_S)
+
+
+async def _while_running(parts: _Parts, work: Coroutine[Any, Any, None]) -> None:
+    """Do `work`; a part that ends meanwhile ends it, with DemoFailed."""
+    tasks = [asyncio.create_task(part.watch()) for part in (parts.publisher, parts.storage, parts.simulator)]
+    tasks.append(asyncio.create_task(work))
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in done:
+        task.result()
+
+
+async def _first_event(watcher: DemoWatcher, stop: asyncio.Event) -> None:
+    deadline = time.monotonic() + FIRST_EVENT_TIMEOUT_S
+    while not stop.is_set() and not (await watcher.look()).books:
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"nothing was published within {FIRST_EVENT_TIMEOUT_S:.0f} s")
+        await _pause(stop, LOOK_EVERY_S)
+
+
+async def _drain(client: RedisClient) -> None:
+    """Until the storage worker has stored and acknowledged everything on the tape."""
+    deadline = time.monotonic() + DRAIN_TIMEOUT_S
+    while True:
+        groups = await read_groups(client, KEYS, now=0)
+        if groups and not any(group.lag or group.pending for group in groups):
+            return
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"the storage worker did not catch up within {DRAIN_TIMEOUT_S:.0f} s: {groups}")
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    """That long, or until `stop` is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

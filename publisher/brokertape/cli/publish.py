@@ -1,0 +1,101 @@
+"""`brokertape publish`: the publisher, put together from settings."""
+
+import asyncio
+import contextlib
+import logging
+
+from brokertape.cli.gateway_link import check_key, gateway_settings
+from brokertape.cli.redis_link import open_redis
+from brokertape.cli.settings import BudgetGroup, Settings
+from brokertape.gateway.client import GatewayClient
+from brokertape.gateway.errors import NotConnected
+from brokertape.gateway.port import Gateway
+from brokertape.publisher.budget import Budget, RedisBudgetStore
+from brokertape.publisher.clock import SystemClock
+from brokertape.publisher.commit import BookStore
+from brokertape.publisher.feed import Feed
+from brokertape.publisher.poll import Poller
+from brokertape.publisher.retention import Retention, Trimmer
+from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.service import Publisher
+from brokertape.publisher.watch import WatchList, open_tape
+from brokertape.publisher.window import Limit, Pace
+from brokertape.tape.connection import RedisClient, redact
+
+logger = logging.getLogger("brokertape.cli.publish")
+
+FIRST_LOOK_S = 2.0
+
+
+async def publish(settings: Settings, stop: asyncio.Event) -> None:
+    """Publish until `stop` is set. A gateway that is away is waited for.
+
+    Raises:
+        StoreError, TapeMismatch: Redis or the tape in it cannot be used.
+        InvalidSettings, WrongKey: The gateway's settings cannot be meant, or its RSA key is another.
+    """
+    target = gateway_settings(settings.gateway)
+    client = GatewayClient(target)
+    async with open_redis(settings.redis) as redis:
+        tape_existed = await open_tape(redis, settings.redis.keys)
+        await check_key(target)
+        watch = WatchList(redis, settings.redis.keys)
+        for code in settings.publish.codes:
+            await watch.add_missing(code)
+        async with client as gateway:
+            publisher = assemble(settings, redis, gateway, tape_existed=tape_existed)
+            logger.info(
+                "publishing from gateway %s to %s",
+                settings.gateway.address,
+                redact(settings.redis.url.get_secret_value()),
+                extra={"publisher": settings.publish.publisher, "prefix": settings.redis.prefix},
+            )
+            with contextlib.suppress(NotConnected):  # a moment's patience: it is not lost before it was there
+                await client.wait_connected(FIRST_LOOK_S)
+            await publisher.run(stop)
+    logger.info("stopped")
+
+
+def assemble(settings: Settings, redis: RedisClient, gateway: Gateway, *, tape_existed: bool) -> Publisher:
+    """The publisher of `settings` on open connections."""
+    keys, clock = settings.redis.keys, SystemClock()
+    address = settings.gateway.address
+    source = f"/opend/{address}"
+    watch = WatchList(redis, keys)
+    return Publisher(
+        name=settings.publish.publisher,
+        gateway=gateway,
+        gateway_name=address,
+        poller=Poller(gateway, BookStore(redis, keys), clock, source=source),
+        budget=budget_of(settings, redis, tape_existed=tape_existed),
+        schedule=Schedule(
+            budget_per_s=settings.budget.limit / limit_of(settings.budget).span_s(),
+            heartbeat_s=settings.publish.heartbeat_s,
+        ),
+        watch=watch,
+        feed=Feed(
+            redis, keys, clock, publisher=settings.publish.publisher, account=account_of(settings), source=source
+        ),
+        trimmer=Trimmer(redis, keys, Retention(**settings.retention.model_dump())),
+        clock=clock,
+    )
+
+
+def budget_of(settings: Settings, redis: RedisClient, *, tape_existed: bool) -> Budget:
+    """The request budget that everybody on this account shares."""
+    limit, timeout_s = limit_of(settings.budget), settings.gateway.request_timeout_s
+    store = RedisBudgetStore(
+        redis, settings.redis.keys, account_of(settings), limit, timeout_s, tape_existed=tape_existed
+    )
+    pace = Pace(settings.budget.pace_requests, settings.budget.pace_window_s)
+    return Budget(store, SystemClock(), limit, timeout_s, pace)
+
+
+def limit_of(settings: BudgetGroup) -> Limit:
+    """The gateway's limit as set."""
+    return Limit(settings.limit, settings.window_s, settings.margin_s)
+
+
+def account_of(settings: Settings) -> str:
+    """Whose budget it is: by default the gateway's own."""
+    return settings.publish.account or settings.gateway.address

@@ -1,0 +1,104 @@
+"""Reading a tape's state: books, leases, budgets, groups, statuses. Raises StoreError, DecodeError."""
+
+import time
+from collections.abc import Iterable
+from typing import Any, cast
+
+from brokertape.cli.budget_use import budget_used
+from brokertape.cli.health import BudgetUse, CodeSeen, GroupState, Lease, TapeState
+from brokertape.cli.settings import BudgetGroup
+from brokertape.publisher.watch import WatchList
+from brokertape.tape.codec import load
+from brokertape.tape.connection import RedisClient, store_errors
+from brokertape.tape.errors import StoreRefused
+from brokertape.tape.events import StatusEvent
+from brokertape.tape.keys import Keys
+from brokertape.tape.want import Want
+
+
+async def read_tape_state(client: RedisClient, keys: Keys, budget: BudgetGroup) -> TapeState:
+    """The state of the tape now."""
+    now = time.time_ns() // 1_000_000
+    watched = await WatchList(client, keys).read()
+    leases = await read_leases(client, keys, now)
+    return TapeState(
+        now=now,
+        requests_per_s=budget.limit / budget.window_s,
+        codes=[await _code_seen(client, keys, code, want) for code, want in sorted(watched.wants.items())],
+        leases=leases,
+        budgets=[
+            BudgetUse(account, await budget_used(client, keys, account, budget), budget.limit)
+            for account in sorted({lease.account for lease in leases})
+        ],
+        groups=await read_groups(client, keys, now),
+        statuses=await _statuses(client, keys),
+        refused=watched.refused,
+    )
+
+
+async def _code_seen(client: RedisClient, keys: Keys, code: str, want: Want) -> CodeSeen:
+    with store_errors():
+        observed_at, seq = await client.hmget(keys.book(code), ["observed_at", "seq"])
+    return CodeSeen(
+        code,
+        None if observed_at is None else int(observed_at),
+        None if seq is None else int(seq),
+        want.max_staleness_s,
+    )
+
+
+async def read_leases(client: RedisClient, keys: Keys, now: int) -> list[Lease]:
+    """The publishers that are alive."""
+    with store_errors():
+        members = cast("list[bytes]", await client.zrangebyscore(keys.publishers, now, "+inf"))
+    pairs = (member.decode(errors="replace").partition("|") for member in members)
+    return sorted((Lease(account, publisher) for account, _, publisher in pairs), key=lambda lease: lease.publisher)
+
+
+async def _statuses(client: RedisClient, keys: Keys) -> list[StatusEvent]:
+    with store_errors():
+        stored = cast("dict[bytes, bytes]", await client.hgetall(keys.status))
+    events = [load(payload) for payload in stored.values()]
+    found = [event for event in events if isinstance(event, StatusEvent)]
+    return sorted(found, key=lambda event: (event.data.scope, event.data.name))
+
+
+async def read_groups(client: RedisClient, keys: Keys, now: int) -> list[GroupState]:
+    """The consumer groups, each over all partitions."""
+    groups: dict[str, GroupState] = {}
+    for partition in range(keys.partitions):
+        for info in await _group_infos(client, keys.tape(partition)):
+            state = await _group_state(client, keys, partition, info, now)
+            groups[state.name] = groups.get(state.name, GroupState(state.name)).plus(state)
+    return [groups[name] for name in sorted(groups)]
+
+
+async def _group_infos(client: RedisClient, tape: str) -> list[dict[str, Any]]:
+    try:
+        with store_errors():
+            infos: list[dict[str, Any]] = await client.xinfo_groups(tape)
+            return infos
+    except StoreRefused as error:
+        if str(error.__cause__) == "no such key":
+            return []  # nothing was published in this partition yet
+        raise
+
+
+async def _group_state(client: RedisClient, keys: Keys, partition: int, info: dict[str, Any], now: int) -> GroupState:
+    tape, name = keys.tape(partition), info["name"].decode(errors="replace")
+    with store_errors():
+        unread: Any = await client.xrange(tape, f"({info['last-delivered-id'].decode()}", "+", count=1)
+        pending: dict[str, Any] = await client.xpending(tape, info["name"])
+        dead = await client.xlen(keys.dead(partition, name))
+    waiting = [entry_id for entry_id, _ in unread] + [pending["min"]] * bool(pending["pending"])
+    return GroupState(
+        name=name,
+        lag=int(info["lag"] if info.get("lag") is not None else bool(unread)),  # unknown once entries were deleted
+        pending=int(info["pending"]),
+        behind_ms=_age_of_oldest(waiting, now),
+        dead=int(dead),
+    )
+
+
+def _age_of_oldest(entry_ids: Iterable[bytes], now: int) -> int:
+    return max((now - int(entry_id.partition(b"-")[0]) for entry_id in entry_ids), default=0)
