@@ -5,10 +5,10 @@ retries are off: whoever writes repeats knowingly, under an id that makes the re
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
@@ -22,12 +22,15 @@ RedisClient = Redis | RedisCluster
 CLUSTER = "+cluster"
 SCHEMES = ("redis", "rediss", "unix", f"redis{CLUSTER}", f"rediss{CLUSTER}")
 
+_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&]*")
+
 _UNAVAILABLE = (
     exceptions.ConnectionError,  # and with it BusyLoadingError, MasterNotFoundError
     exceptions.TimeoutError,
     exceptions.ReadOnlyError,  # a master that became a replica
     exceptions.ClusterDownError,
     exceptions.TryAgainError,
+    exceptions.RedisClusterException,  # of all nodes none answers; not one of RedisError's
     OSError,
 )
 
@@ -56,9 +59,14 @@ def connect(url: str, *, socket_timeout_s: float = 5.0, max_connections: int = 6
     try:
         if scheme.endswith(CLUSTER):
             return RedisCluster.from_url(f"{scheme.removesuffix(CLUSTER)}://{rest}", retry=_no_retry(), **options)
-        return Redis.from_url(url, retry=_no_retry(), **options)
+        client = Redis.from_url(url, retry=_no_retry(), **options)
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # an unknown option shows now, not at the first command
+        return client
     except (ValueError, TypeError) as error:
-        raise StoreRefused(f"Redis URL {redact(url)!r}: {error}") from error
+        # What cannot be read may be the password, and the error then quotes a part of it.
+        reason = "write special characters of user and password as %XX" if "@" in url else str(error)
+        raise StoreRefused(f"Redis URL {redact(url)!r}: {reason}") from error
 
 
 def _no_retry() -> Retry:
@@ -66,15 +74,12 @@ def _no_retry() -> Retry:
 
 
 def redact(url: str) -> str:
-    """`url` without its password, fit for logs."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(unreadable)"
-    if "@" not in parts.netloc:
-        return url
-    user = parts.netloc.rpartition("@")[0].partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{user}:***@{parts.netloc.rpartition('@')[2]}"))
+    """`url` without its password, fit for logs, however badly it is written."""
+    head, at, rest = _PASSWORD_OPTION.sub(r"\1***", url).rpartition("@")
+    if not at:
+        return rest
+    scheme, separator, credentials = head.partition("://") if "://" in head else ("", "", head)
+    return f"{scheme}{separator}{credentials.partition(':')[0]}:***@{rest}"
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def load_settings(flags: Flags, config: Path | None = None) -> Settings:
     """
     layers = [
         _Layer(flags.values, lambda name: flags.names.get(name, name)),
-        _Layer(_read_environment(), lambda name: variable(*name.split(".", 1))),
+        _Layer(_read_environment(), _place_in_environment),
     ]
     if path := _config_path(config):
         layers.append(_Layer(_read_file(path), lambda name: f"{path}: {name}"))
@@ -75,6 +75,12 @@ def _read_environment() -> dict[str, Any]:
         for group, values in found.items()
         if isinstance(values, Mapping)
     }
+
+
+def _place_in_environment(name: str) -> str:
+    """The variable of `group.name`; of a group alone, whose settings do not go together, what they all begin with."""
+    group, _, field = name.partition(".")
+    return variable(group, field or "*")
 
 
 def _config_path(config: Path | None) -> Path | None:

@@ -1,7 +1,7 @@
 """Reading a tape's state: books, leases, budgets, groups, statuses. Raises StoreError, DecodeError."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, cast
 
 from brokertape.cli.budget_use import budget_used
@@ -31,7 +31,7 @@ async def read_tape_state(client: RedisClient, keys: Keys, budget: BudgetGroup) 
             for account in sorted({lease.account for lease in leases})
         ],
         groups=await read_groups(client, keys, now),
-        statuses=await _statuses(client, keys),
+        statuses=await _statuses(client, keys, {lease.publisher for lease in leases}),
         refused=watched.refused,
     )
 
@@ -55,11 +55,16 @@ async def read_leases(client: RedisClient, keys: Keys, now: int) -> list[Lease]:
     return sorted((Lease(account, publisher) for account, _, publisher in pairs), key=lambda lease: lease.publisher)
 
 
-async def _statuses(client: RedisClient, keys: Keys) -> list[StatusEvent]:
+async def _statuses(client: RedisClient, keys: Keys, alive: Collection[str]) -> list[StatusEvent]:
+    """What was last said of everything; of publishers, only of those `alive`: every start may be another name."""
     with store_errors():
         stored = cast("dict[bytes, bytes]", await client.hgetall(keys.status))
     events = [load(payload) for payload in stored.values()]
-    found = [event for event in events if isinstance(event, StatusEvent)]
+    found = [
+        event
+        for event in events
+        if isinstance(event, StatusEvent) and (event.data.scope != "publisher" or event.data.name in alive)
+    ]
     return sorted(found, key=lambda event: (event.data.scope, event.data.name))
 
 

@@ -87,6 +87,13 @@ def test_a_fault_of_a_variable_names_it(monkeypatch: pytest.MonkeyPatch) -> None
         load_settings(NONE)
 
 
+def test_variables_that_do_not_go_together_name_their_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No single one of them is at fault."""
+    monkeypatch.setenv("BROKERTAPE_RETENTION_DAYS", "20")
+    with pytest.raises(SettingsError, match=r"^BROKERTAPE_RETENTION_\*: days = 20 is more than most_days = 14$"):
+        load_settings(NONE)
+
+
 def test_a_fault_of_a_flag_names_the_flag() -> None:
     """As it was typed."""
     with pytest.raises(SettingsError, match=r"^--limit: Input should be greater"):
