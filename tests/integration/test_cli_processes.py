@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -73,9 +74,22 @@ def tls_url(short_dir: Path, redis_program: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def four(tls_url: str, tmp_path: Path) -> Iterator[Four]:
-    """All four, with the first events stored and printed. The URL, with its password, comes by the environment."""
-    env = {"BROKERTAPE_REDIS_URL": tls_url}
+def wheel_path(wheel: Path, tmp_path: Path) -> Path:
+    """The built wheel, laid out; first on a process's path, it is what runs, not the source tree."""
+    directory = tmp_path / "wheel"
+    zipfile.ZipFile(wheel).extractall(directory)
+    command = [sys.executable, "-c", "import brokertape.cli; print(brokertape.cli.__file__)"]
+    found = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(directory)}, capture_output=True, text=True, check=True
+    )
+    assert Path(found.stdout.strip()).is_relative_to(directory)
+    return directory
+
+
+@pytest.fixture
+def four(tls_url: str, wheel_path: Path, tmp_path: Path) -> Iterator[Four]:
+    """All four, from the wheel, with the first events stored. The URL, with its password, is in the environment."""
+    env = {"BROKERTAPE_REDIS_URL": tls_url, "PYTHONPATH": str(wheel_path)}
     with ExitStack() as stack:
 
         def start(command: str, *arguments: str) -> Running:

@@ -32,15 +32,6 @@ def checked(*command: str | Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the source distribution, so that this holds what a build needs."""
-    directory = tmp_path_factory.mktemp("dist")
-    checked(sys.executable, "-m", "build", "--no-isolation", "--outdir", directory, PROJECT)
-    [path] = directory.glob("*.whl")
-    return path
-
-
-@pytest.fixture(scope="module")
 def user_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with the wheel and its base dependencies, at the locked versions."""
     directory = tmp_path_factory.mktemp("user")
