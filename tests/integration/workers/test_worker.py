@@ -96,6 +96,7 @@ async def test_poison_alone_goes_to_the_dead_letters(any_redis: redis.asyncio.Re
     assert (dead[b"attempts"], dead[b"error"], dead[b"consumer"]) == (b"5", b"RuntimeError: poison", b"w1")
     assert await any_redis.xrange(keys.tape_of(poison.data.code), dead[b"entry_id"], dead[b"entry_id"])
     assert sorted(recorder.ids) == sorted(event.id for event in events if event is not poison)
+    assert {one.attempts for one in recorder.handled} == {1}
     assert await pending(any_redis, keys, GROUP) == 0
 
 

@@ -4,8 +4,10 @@ SQLite in WAL mode: readers go on while one connection writes, from other proces
 process write a file: SQLite before 3.51.3 has a rare race between two connections that write or checkpoint.
 """
 
+import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from sqlalchemy import URL, event, exc, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from brokertape.tape.connection import redact
+from brokertape.workers.backoff import backoff
 from brokertape.workers.errors import WorkerError
 from brokertape.workers.storage.errors import (
     CannotOpen,
@@ -29,6 +32,7 @@ from brokertape.workers.storage.schema import SCHEMA_VERSION, metadata, schema_v
 
 SQLITE_SCHEME = "sqlite:///"
 BUSY_TIMEOUT_S = 5.0
+OPEN_TIMEOUT_S = 5.0
 POOL_TIMEOUT_S = 60.0
 
 # synchronous=FULL: what is acknowledged must survive a power cut; it costs one fsync per batch.
@@ -71,27 +75,26 @@ async def open_database(path: Path) -> AsyncIterator[AsyncEngine]:
     )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     try:
-        with database_errors():
-            async with engine.begin() as connection:
-                await _check_schema(connection, path)
+        await _prepare(engine, path)
         yield engine
     finally:
         await engine.dispose()
 
 
 @contextmanager
-def database_errors() -> Iterator[None]:
+def database_errors(engine: AsyncEngine) -> Iterator[None]:
     """Translates what the driver raises into our errors, cause kept."""
+    name = f"database {engine.url.database}"
     try:
         yield
     except (OverflowError, UnicodeError) as error:
-        raise Unstorable(f"the database cannot hold a value: {error}") from error
+        raise Unstorable(f"{name} cannot hold a value: {error}") from error
     except exc.TimeoutError as error:
-        raise DatabaseUnavailable(f"no connection within {POOL_TIMEOUT_S:.0f} s") from error
+        raise DatabaseUnavailable(f"{name}: no connection within {POOL_TIMEOUT_S:.0f} s") from error
     except exc.DBAPIError as error:
-        raise _translated(error.orig) from error
+        raise _translated(name, error.orig) from error
     except sqlite3.Error as error:
-        raise _translated(error) from error
+        raise _translated(name, error) from error
 
 
 # By primary result code. What is in none of these is a fault of the statement: ours, or of altered tables.
@@ -109,10 +112,10 @@ _ERRORS: dict[type[WorkerError], tuple[int, ...]] = {
 }
 
 
-def _translated(error: BaseException | None) -> WorkerError:
+def _translated(name: str, error: BaseException | None) -> WorkerError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     ours = next((ours for ours, codes in _ERRORS.items() if code in codes), DatabaseBroken)
-    return ours(f"database: {error}")
+    return ours(f"{name}: {error}")
 
 
 def _make_private_file(path: Path) -> None:
@@ -128,6 +131,21 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
     for pragma in PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
+
+
+async def _prepare(engine: AsyncEngine, path: Path) -> None:
+    """Check the tables, made if need be. Two workers that start at once may find it locked, whatever the timeout."""
+    deadline = time.monotonic() + OPEN_TIMEOUT_S
+    for delay_s in backoff():
+        try:
+            with database_errors(engine):
+                async with engine.begin() as connection:
+                    await _check_schema(connection, path)
+            return
+        except DatabaseUnavailable:
+            if time.monotonic() + delay_s > deadline:
+                raise
+            await asyncio.sleep(delay_s)
 
 
 async def _check_schema(connection: AsyncConnection, path: Path) -> None:

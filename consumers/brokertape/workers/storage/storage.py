@@ -31,7 +31,7 @@ class Storage:
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """Make the effect of `batch` durable: after it returned, it survives a power cut."""
-        with database_errors():
+        with database_errors(self._engine):
             async with self._engine.begin() as connection:
                 # The first statement writes, which takes SQLite's write lock: what is read after it stays true.
                 stored = await _insert_new(connection, events, map(event_record, batch))
@@ -58,13 +58,13 @@ class StoredPositions:
         query = select(positions.c.partition, positions.c.entry_id).where(
             positions.c.worker_group == self._worker_group
         )
-        with database_errors():
+        with database_errors(self._engine):
             async with self._engine.connect() as connection:
                 return {row.partition: row.entry_id for row in await connection.execute(query)}
 
     async def save(self, reached: Mapping[int, str]) -> None:
         """Remember `reached`; other partitions keep theirs."""
-        with database_errors():
+        with database_errors(self._engine):
             async with self._engine.begin() as connection:
                 records = [(self._worker_group, partition, entry_id) for partition, entry_id in reached.items()]
                 await _replace(connection, positions, records)

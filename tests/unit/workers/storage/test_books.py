@@ -115,6 +115,15 @@ def test_an_older_epoch_is_old() -> None:
     assert step(book, events[1]) is Refusal.OLD
 
 
+def test_a_change_of_a_later_epoch_waits_for_its_baseline() -> None:
+    """Its `prev_seq` counts in its own epoch."""
+    events = tape(["change", "new_epoch", "change", "change"])
+    book = stored([events[:2]]).book
+    assert book is not None
+    assert events[4].data.prev_seq == book.seq
+    assert step(book, events[4]) is Refusal.WAITS
+
+
 @pytest.mark.parametrize("position", [1, 2], ids=["change", "rollover"])
 def test_a_wrong_hash_moves_nothing(position: int) -> None:
     """The book stays at the last good state, is reported once, and goes on at the next complete one."""

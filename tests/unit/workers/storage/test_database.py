@@ -87,7 +87,7 @@ async def test_a_file_that_is_no_database_is_not_touched(tmp_path: Path) -> None
     """Not even its first bytes."""
     path = tmp_path / "notes.txt"
     path.write_text("my notes\n" * 200)
-    with pytest.raises(NotOurDatabase, match="not a database"):
+    with pytest.raises(NotOurDatabase, match=r"^database .*notes\.txt: file is not a database$"):
         await open_and_close(path)
     assert path.read_text() == "my notes\n" * 200
 
@@ -120,7 +120,7 @@ async def test_a_locked_database_is_unavailable_not_broken(tmp_path: Path, monke
     async with open_database(path) as engine:
         with sqlite3.connect(path) as other:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(DatabaseUnavailable, match="locked"), database_errors():
+            with pytest.raises(DatabaseUnavailable, match=r"t\.db: database is locked"), database_errors(engine):
                 async with engine.begin() as connection:
                     await connection.exec_driver_sql("INSERT INTO positions VALUES ('g', 0, '1-0')")
         other.close()
