@@ -30,9 +30,13 @@ _UNAVAILABLE = (
     exceptions.ReadOnlyError,  # a master that became a replica
     exceptions.ClusterDownError,
     exceptions.TryAgainError,
+    exceptions.MasterDownError,
     exceptions.RedisClusterException,  # of all nodes none answers; not one of RedisError's
     OSError,
 )
+
+# Refusals that pass by themselves: a replica comes back, the disk has room again.
+_PASSES = ("NOREPLICAS", "MISCONF")
 
 
 def connect(url: str, *, socket_timeout_s: float = 5.0, max_connections: int = 64) -> RedisClient:
@@ -94,7 +98,8 @@ def store_errors() -> Iterator[None]:
             raise StoreRefused(f"Redis refused the login: {error}") from error
         raise StoreUnavailable(f"Redis did not answer: {str(error) or type(error).__name__}") from error
     except exceptions.RedisError as error:
-        raise StoreRefused(f"Redis refused: {error}") from error
+        passes = str(error).startswith(_PASSES)
+        raise (StoreUnavailable if passes else StoreRefused)(f"Redis refused: {error}") from error
 
 
 class Script:
