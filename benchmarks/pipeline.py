@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from brokertape.tape.keys import Keys
 CODE = "HK.00700"
 TOP_TEN = ProtoId.QOT_GET_TOP_TEN_BUY_SELL_BROKERS
 STAGES = ("parse", "diff", "commit", "all")
+BARE = "bare EVALSHA"
 PLAIN = PlainCipher()
 
 
@@ -57,15 +59,13 @@ def parse(frame_bytes: bytes, now: int) -> Snapshot:
     return Snapshot.of(replies.top_ten_brokers(reply, CODE, 0), now - 5, now)
 
 
-async def stages(url: str, frames: Sequence[bytes]) -> tuple[dict[str, list[float]], list[list[Any]], float]:
-    """Time of each stage per poll (s), the commits' arguments, and CPU seconds per poll."""
-    times: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    arguments: list[list[Any]] = []
+async def measure(url: str, frames: Sequence[bytes]) -> tuple[dict[str, list[float]], float]:
+    """Time of each stage and of the bare call per poll (s), and CPU seconds of ours per poll."""
+    times: dict[str, list[float]] = {name: [] for name in (*STAGES, BARE)}
     client = connect(url)
-    store, base = BookStore(client, Keys()), Base(None)
-    cpu_s = time.process_time()
+    store, floor, base, cpu_s = BookStore(client, Keys()), await BareCommit.on(client), Base(None), 0.0
     for frame_bytes in frames:
-        now = time.time_ns() // 1_000_000
+        now, cpu_began = time.time_ns() // 1_000_000, time.process_time()
         began = time.perf_counter()
         snapshot = parse(frame_bytes, now)
         parsed = time.perf_counter()
@@ -75,29 +75,39 @@ async def stages(url: str, frames: Sequence[bytes]) -> tuple[dict[str, list[floa
             continue
         written = await store.commit(base.book, step)
         done = time.perf_counter()
+        cpu_s += time.process_time() - cpu_began
         assert isinstance(written, Committed)
-        arguments.append(commit_module._arguments(base.book, step))
+        arguments = commit_module._arguments(base.book, step)
+        parse(frame_bytes, now)  # the bare call, too, finds the caches as a poll leaves them
+        times[BARE].append(await floor.commit(arguments))
         base = Base(written.book)
         for stage, seconds in zip(STAGES, (parsed - began, judged - parsed, done - judged, done - began), strict=True):
             times[stage].append(seconds)
-    cpu_s = (time.process_time() - cpu_s) / len(frames)
     await client.aclose()
-    return times, arguments, cpu_s
+    return times, cpu_s / len(times[BARE])
 
 
-async def bare(url: str, arguments: Sequence[list[Any]]) -> list[float]:
-    """The same commits in the same order, ready-made, on another tape of the same server."""
-    client, keys = connect(url), Keys("bare")
-    names = [keys.book(CODE), keys.tape_of(CODE), keys.codes(keys.partition(CODE))]
-    sha = await client.script_load(commit_module._COMMIT.text)
-    times = []
-    for args in arguments:
+@dataclass
+class BareCommit:
+    """The same commits in the same order, ready-made bytes, on another tape of the same server."""
+
+    client: Any
+    sha: str
+    keys: list[str]
+
+    @classmethod
+    async def on(cls, client: Any) -> "BareCommit":
+        """On that client's server."""
+        keys = Keys("bare")
+        names = [keys.book(CODE), keys.tape_of(CODE), keys.codes(keys.partition(CODE))]
+        return cls(client, await client.script_load(commit_module._COMMIT.text), names)
+
+    async def commit(self, arguments: Sequence[Any]) -> float:
+        """How long the call took (s)."""
         began = time.perf_counter()
-        status, _, _ = await client.evalsha(sha, len(names), *names, *args)
-        times.append(time.perf_counter() - began)
+        status, _, _ = await self.client.evalsha(self.sha, len(self.keys), *self.keys, *arguments)
         assert status == b"OK"
-    await client.aclose()
-    return times
+        return time.perf_counter() - began
 
 
 def quantiles_us(times: Sequence[float]) -> tuple[float, float]:
@@ -107,30 +117,26 @@ def quantiles_us(times: Sequence[float]) -> tuple[float, float]:
 
 
 def run(polls: int, rounds: int) -> None:
-    """Ours and bare in turn, `rounds` times; all rounds are put together."""
+    """All rounds, each on a fresh server, put together."""
     frames = reply_frames(polls)
-    ours: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    floor: list[float] = []
+    times: dict[str, list[float]] = {name: [] for name in (*STAGES, BARE)}
     cpu: list[float] = []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="bt") as directory, RedisServer(Path(directory)) as server:
-            times, arguments, cpu_s = asyncio.run(stages(server.url, frames))
-            floor += asyncio.run(bare(server.url, arguments))
+            measured, cpu_s = asyncio.run(measure(server.url, frames))
         cpu.append(cpu_s)
-        for stage in STAGES:
-            ours[stage] += times[stage]
-    report(ours, floor, cpu)
+        for name, seconds in measured.items():
+            times[name] += seconds
+    report(times, cpu)
 
 
-def report(ours: dict[str, list[float]], floor: list[float], cpu: list[float]) -> None:
+def report(times: dict[str, list[float]], cpu: list[float]) -> None:
     """The table: µs per poll, and ratios to the bare EVALSHA of the same bytes."""
-    floor_p50, floor_p99 = quantiles_us(floor)
-    print(f"\none poll that changed something, {len(floor)} of them (µs)")
+    floor_p50, floor_p99 = quantiles_us(times[BARE])
+    print(f"\none poll that changed something, {len(times[BARE])} of them (µs)")
     print(f"{'stage':>22} {'p50':>8} {'p99':>8} {'p50 / bare':>11} {'p99 / bare':>11}")
-    for stage in STAGES:
-        p50, p99 = quantiles_us(ours[stage])
-        print(f"{stage:>22} {p50:>8.0f} {p99:>8.0f} {p50 / floor_p50:>11.2f} {p99 / floor_p99:>11.2f}")
-    print(f"{'bare EVALSHA':>22} {floor_p50:>8.0f} {floor_p99:>8.0f} {1:>11.2f} {1:>11.2f}")
-    rate = sum(floor) / sum(ours["commit"])
-    print(f"commit rate / bare EVALSHA rate: {rate:.2f}")
+    for name in (*STAGES, BARE):
+        p50, p99 = quantiles_us(times[name])
+        print(f"{name:>22} {p50:>8.0f} {p99:>8.0f} {p50 / floor_p50:>11.2f} {p99 / floor_p99:>11.2f}")
+    print(f"commit rate / bare EVALSHA rate: {sum(times[BARE]) / sum(times['commit']):.2f}")
     print(f"CPU of ours per poll: {statistics.median(cpu) * 1e3:.2f} ms")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import run_command, running
+from support.commands import run_command, running, wait_until
 
 pytestmark = pytest.mark.server
 
@@ -42,6 +42,15 @@ def test_ctrl_c_ends_it_with_the_same_check(short_dir: Path) -> None:
     assert (ended.code, ended.err) == (0, ""), ended.out
     assert re.search(VERDICT, ended.out)
     assert {path.name for path in set(short_dir.iterdir()) - before} == {"demo.out", "demo.err"}
+
+
+def test_ctrl_c_while_it_starts_ends_it_too(short_dir: Path) -> None:
+    """Before anything was published there is nothing to check, and nothing wrong."""
+    with running("demo", "demo", directory=short_dir, env={"TMPDIR": str(short_dir)}) as demo:
+        wait_until(lambda: list(short_dir.glob("brokertape-*/redis/s")))
+        ended = demo.interrupt()
+    assert (ended.code, ended.err) == (0, ""), ended.out
+    assert not list(short_dir.glob("brokertape-*"))
 
 
 def child_of(pid: int, command: str) -> int:

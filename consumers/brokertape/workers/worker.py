@@ -84,6 +84,9 @@ def _lanes(partitions: int, *, is_cluster: bool) -> list[list[int]]:
 
 
 async def _end(tasks: Sequence[asyncio.Task[object]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    """Cancel `tasks` and see them end. Asked again each second, for redis-py may swallow a cancellation."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=1.0)

@@ -3,6 +3,7 @@
 import sys
 
 USAGE_ERROR = 2
+INTERRUPTED = 130  # as shells say it of Ctrl-C
 
 # Which extra brings which third-party module; what the base install brings is not listed.
 _EXTRA_OF = {
@@ -24,6 +25,8 @@ def main() -> int:
         from brokertape.cli.app import app
 
         app()
+    except KeyboardInterrupt:
+        return INTERRUPTED  # Ctrl-C before a command could say what it means to it
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:

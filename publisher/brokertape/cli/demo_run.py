@@ -1,6 +1,7 @@
 """One run of the demo: its parts started, watched and ended in order, then what they did compared."""
 
 import asyncio
+import math
 import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -19,6 +20,7 @@ from brokertape.cli.faults import DemoFailed
 from brokertape.cli.parts import Part, running_part
 from brokertape.cli.redis_link import open_redis
 from brokertape.cli.redis_server import RedisServer
+from brokertape.cli.running import end_tasks
 from brokertape.cli.settings import RedisGroup
 from brokertape.cli.tape_state import read_groups
 from brokertape.simulator.instruments import KNOWN
@@ -66,6 +68,8 @@ class DemoRun:
             address, parts = await self._start(stack, server.url)
             watcher = DemoWatcher(client, KEYS, CODES, address, self._answers, self._database)
             await _while_running(parts, self._show(watcher, stop, seconds))
+            if not self.elapsed_s:
+                return Report()  # ended before it began: there is nothing to end in order
             stopped_ms = time.time_ns() // 1_000_000
             await parts.publisher.stop()
             await _drain(client)
@@ -90,33 +94,35 @@ class DemoRun:
 
     async def _show(self, watcher: DemoWatcher, stop: asyncio.Event, seconds: float | None) -> None:
         """Show how things stand until `stop` is set or `seconds` have passed since the first event."""
-        await _first_event(watcher, stop)
+        if not await _first_event(watcher, stop):
+            return
         ends = "Ctrl-C ends it" if seconds is None else f"ends after {seconds:g} s"
         show = self._show_live if self._console.is_terminal else self._show_lines
+        ended = asyncio.Event()
+        following = asyncio.create_task(watcher.follow_tape(ended))
         began_s = time.monotonic()
-        following = asyncio.create_task(watcher.follow_tape())
         try:
-            async with asyncio.timeout(seconds):
-                await show(watcher, stop, ends)
-        except TimeoutError:
-            pass  # as planned
+            await show(watcher, stop, math.inf if seconds is None else began_s + seconds, ends)
         finally:
             self.elapsed_s = time.monotonic() - began_s
-            following.cancel()
+            ended.set()
             await asyncio.wait([following])
+        following.result()
 
-    async def _show_live(self, watcher: DemoWatcher, stop: asyncio.Event, ends: str) -> None:
+    async def _show_live(self, watcher: DemoWatcher, stop: asyncio.Event, ends_at_s: float, ends: str) -> None:
         with Live(console=self._console, auto_refresh=False, screen=True) as live:
-            while not stop.is_set():
+            goes_on = True
+            while goes_on:
                 live.update(demo_view(await watcher.look(), ends), refresh=True)
-                await _pause(stop, FRAME_EVERY_S)
+                goes_on = await _goes_on(stop, ends_at_s, FRAME_EVERY_S)
 
-    async def _show_lines(self, watcher: DemoWatcher, stop: asyncio.Event, ends: str) -> None:
-        while not stop.is_set():
+    async def _show_lines(self, watcher: DemoWatcher, stop: asyncio.Event, ends_at_s: float, ends: str) -> None:
+        goes_on = True
+        while goes_on:
             self._console.print(f"{summary(await watcher.look())}; {ends}", markup=False)
             for line in watcher.take_lines():
                 self._console.print(f"  {line}", markup=False)
-            await _pause(stop, SUMMARY_EVERY_S)
+            goes_on = await _goes_on(stop, ends_at_s, SUMMARY_EVERY_S)
 
 
 async def _while_running(parts: _Parts, work: Coroutine[Any, Any, None]) -> None:
@@ -126,19 +132,21 @@ async def _while_running(parts: _Parts, work: Coroutine[Any, Any, None]) -> None
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await end_tasks(tasks)
     for task in done:
         task.result()
 
 
-async def _first_event(watcher: DemoWatcher, stop: asyncio.Event) -> None:
+async def _first_event(watcher: DemoWatcher, stop: asyncio.Event) -> bool:
+    """Wait for it; False if `stop` is set before."""
     deadline = time.monotonic() + FIRST_EVENT_TIMEOUT_S
-    while not stop.is_set() and not (await watcher.look()).books:
+    while not stop.is_set():
+        if (await watcher.look()).books:
+            return True
         if time.monotonic() > deadline:
             raise DemoFailed(f"nothing was published within {FIRST_EVENT_TIMEOUT_S:.0f} s")
         await _pause(stop, LOOK_EVERY_S)
+    return False
 
 
 async def _drain(client: RedisClient) -> None:
@@ -151,6 +159,12 @@ async def _drain(client: RedisClient) -> None:
         if time.monotonic() > deadline:
             raise DemoFailed(f"the storage worker did not catch up within {DRAIN_TIMEOUT_S:.0f} s: {groups}")
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _goes_on(stop: asyncio.Event, ends_at_s: float, every_s: float) -> bool:
+    """Wait for the next look; False once `stop` is set or the time has come. No call is ever cut short by it."""
+    await _pause(stop, min(every_s, ends_at_s - time.monotonic()))
+    return not stop.is_set() and time.monotonic() < ends_at_s
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

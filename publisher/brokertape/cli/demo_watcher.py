@@ -42,10 +42,10 @@ class DemoWatcher:
         self._read_bytes = 0
         self._lines: deque[str] = deque(maxlen=LINES)  # the oldest goes
 
-    async def follow_tape(self) -> None:
-        """Keep a line for every event, until cancelled."""
+    async def follow_tape(self, stop: asyncio.Event) -> None:
+        """Keep a line for every event, until `stop` is set."""
         after = dict.fromkeys(self._keys.tapes(), FIRST_ID)
-        async for entries in follow(self._client, after, asyncio.Event()):
+        async for entries in follow(self._client, after, stop):
             self._lines.extend(line_of(decode_entry(entry.fields)) for entry in entries)
 
     def take_lines(self) -> list[str]:

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
-Command = Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]
+from brokertape.cli import INTERRUPTED
 
-INTERRUPTED = 130  # as shells say it of Ctrl-C
+Command = Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -36,7 +36,7 @@ def _signals_set(stop: asyncio.Event) -> Iterator[None]:
     def give_back() -> None:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_DFL)  # Python's own would end in a traceback
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, ask_to_end)
@@ -54,6 +54,13 @@ async def unless_stopped(work: Coroutine[Any, Any, int], stop: asyncio.Event) ->
         await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else INTERRUPTED
     finally:
-        for task in (working, stopping):
+        await end_tasks([working, stopping])
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel `tasks` and see them end. Asked again each second, for a library below may swallow a cancellation."""
+    running = set(tasks)
+    while running:
+        for task in running:
             task.cancel()
-        await asyncio.wait([working, stopping])
+        _, running = await asyncio.wait(running, timeout=1.0)

@@ -1,11 +1,12 @@
 """What concerns the whole feed: status events, watermarks, the publisher's lease."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from brokertape.publisher.clock import Clock
 from brokertape.tape.codec import encode_entry, load
 from brokertape.tape.connection import RedisClient, store_errors
+from brokertape.tape.errors import DecodeError
 from brokertape.tape.events import (
     StatusData,
     StatusEvent,
@@ -19,6 +20,7 @@ from brokertape.tape.market_time import rfc3339
 
 FEED_MAX_ENTRIES = 10_000  # ten hours of watermarks of one publisher, trimmed in whole nodes
 LEASE_S = 10.0
+PUBLISHER_KNOWN_MS = 86_400_000
 
 
 class Feed:
@@ -38,13 +40,24 @@ class Feed:
         self._states: dict[tuple[str, str], str] = {}
 
     async def load(self) -> None:
-        """Learn what was last said of codes, so that a restart neither repeats it nor forgets to take it back."""
+        """Learn what was last said of codes, so that a restart neither repeats it nor forgets to take it back.
+
+        Publishers dead for a day are swept from the status hash: by default each start has a name of its own.
+        """
+        now = self._clock.now_ms()
         with store_errors():
             stored = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.status))
-        for payload in stored.values():
-            event = load(payload)
-            if isinstance(event, StatusEvent) and event.data.scope == "code":
-                self._states[event.data.scope, event.data.name] = event.data.state
+            leases = cast("list[bytes]", await self._client.zrangebyscore(self._keys.publishers, now, "+inf"))
+        alive = {lease.decode(errors="replace").partition("|")[2] for lease in leases}
+        for field, payload in stored.items():
+            event = _status_in(payload)
+            if event is None:
+                continue
+            if event.data.scope == "code":
+                self._states["code", event.data.name] = event.data.state
+            elif _is_forgotten(event, alive, now):
+                with store_errors():
+                    await self._client.hdel(self._keys.status, field)
 
     async def status(self, scope: StatusScope, name: str, state: str, reason: str | None = None) -> None:
         """Say that `name` is in `state`; said once per change of state."""
@@ -105,3 +118,17 @@ class Feed:
     async def _add(self, event: StatusEvent | WatermarkEvent) -> None:
         fields: dict[Any, Any] = dict(encode_entry(event).items())
         await self._client.xadd(self._keys.feed, fields, maxlen=FEED_MAX_ENTRIES, approximate=True)
+
+
+def _status_in(payload: bytes) -> StatusEvent | None:
+    """The status event of a field; None for what somebody else may have put there."""
+    try:
+        event = load(payload)
+    except DecodeError:
+        return None
+    return event if isinstance(event, StatusEvent) else None
+
+
+def _is_forgotten(event: StatusEvent, alive: Collection[str], now: int) -> bool:
+    is_old = event.time < rfc3339(now - PUBLISHER_KNOWN_MS)
+    return event.data.scope == "publisher" and event.data.name not in alive and is_old

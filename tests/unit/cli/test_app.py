@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from brokertape.cli import main
 from brokertape.cli.app import commands
 from brokertape.cli.settings import groups
 from support.source_tree import PROJECT
@@ -96,3 +97,13 @@ def test_a_command_loads_what_it_needs(arguments: list[str], heavy: set[str]) ->
     loaded = set(json.loads(result.stdout.splitlines()[-1]))
     assert not loaded & heavy
     assert arguments == ["--help"] or "StoreUnavailable" in result.stderr
+
+
+def test_ctrl_c_before_a_command_runs_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading takes a second, in which somebody may change their mind."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("brokertape.cli.app.app", interrupted)
+    assert main() == 130
