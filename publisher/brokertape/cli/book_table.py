@@ -20,7 +20,7 @@ def book_table(code: str, book: HeldBook | None, now: int) -> Table:
         table.add_column("", justify="right", style="dim", no_wrap=True)
         table.add_column(side, max_width=MAX_NAME_CELLS)
         table.add_column("Shares", justify="right", style="green" if side == "Net buyers" else "red", no_wrap=True)
-        table.add_column("HKD", justify="right", no_wrap=True)
+        table.add_column("Avg HKD", justify="right", no_wrap=True)
     rows = () if book is None else book.rows
     at = {row.place: row for row in rows}
     for rank in range(1, max([LISTED_PER_SIDE, *(row.rank for row in rows)]) + 1):
