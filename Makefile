@@ -5,14 +5,14 @@
 #   SECONDS=60          `demo` ends by itself after so long
 #   TESTS=tests/unit    what `test` and `soak` run
 #   ARGS="-k diff"      further arguments of pytest or of the benchmark
-#   WORKERS=auto        processes that `test` runs in
+#   WORKERS=4           processes that `test` runs in: most tests wait for other processes
 
 VENV ?= .venv
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 TESTS ?= tests
 ARGS ?=
-WORKERS ?= auto
+WORKERS ?= 4
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check

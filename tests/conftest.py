@@ -9,10 +9,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from brokertape.cli.redis_server import RedisServer
+from brokertape.tape.connection import connect
 from support.fake_redis import fake_redis
 from support.servers import server_program
 
@@ -60,9 +59,8 @@ def redis_server(redis_program: Path, short_dir: Path) -> Iterator[RedisServer]:
 @asynccontextmanager
 async def _emptied(server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
     """A client of `server`, emptied, without retries of its own."""
-    client = redis.asyncio.Redis.from_url(
-        server.url, retry=Retry(NoBackoff(), 0), socket_timeout=10, legacy_responses=False
-    )
+    client = connect(server.url, command_timeout_s=10)
+    assert isinstance(client, redis.asyncio.Redis)
     await client.flushall()
     yield client
     await client.aclose()

@@ -13,7 +13,7 @@ from support.proxies import KillPoint
 from support.stand import CODES, Stand, cluster_stand, stand, stop
 from support.waiting import until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
 async def kill_again_and_again(place: Stand, *, kills: int, seconds: float) -> Counter[KillPoint]:
@@ -38,7 +38,7 @@ async def survive_kills(place: Stand, *, kills: int, seconds: float, events: int
     assert min(deaths[point] for point in KillPoint) >= kills // 8
     last = await place.start_publisher("last")
     await place.polls(2 * len(CODES))
-    await until(lambda: place.events() >= events, timeout_s=120)
+    await until(lambda: place.events() >= events, timeout_s=300)
     await stop(last)
     place.check(least_events=events)
 

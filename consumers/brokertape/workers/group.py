@@ -7,7 +7,7 @@ from importlib import resources
 from itertools import chain, islice
 from typing import Any
 
-from brokertape.tape.connection import RedisClient, Script, store_errors
+from brokertape.tape.connection import RedisClient, Script, run_pipeline, store_errors
 from brokertape.tape.errors import StoreRefused, TapeMismatch
 from brokertape.tape.keys import Keys
 from brokertape.workers.delivery import Entry
@@ -132,7 +132,7 @@ class Group:
             pipeline = self._client.pipeline(transaction=False)
             for partition, entry_ids in ids.items():
                 pipeline.xack(self._keys.tape(partition), self._name, *entry_ids)
-            await pipeline.execute()
+            await run_pipeline(self._client, pipeline)
 
     async def claim(self, partition: int, min_idle_ms: int) -> Claimed:
         """Take over what nobody acknowledged for `min_idle_ms`; it is delivered by `read_pending`."""

@@ -27,7 +27,7 @@ class Worker:
     slots, so there every partition has a lane of its own; all else is the same code.
 
     Args:
-        client: From `tape.connection.connect`: no retries of its own, a socket timeout above `block_ms`.
+        client: From `tape.connection.connect`: no retries of its own, a command timeout above `block_ms`.
         keys: The tape.
         handler: Makes the effect durable.
         positions: Where the group's progress is remembered, beside the effect.

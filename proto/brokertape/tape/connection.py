@@ -4,11 +4,12 @@ redis-py repeats commands by itself unless told otherwise, which doubles an XADD
 retries are off: whoever writes repeats knowingly, under an id that makes the repeat harmless.
 """
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
@@ -39,13 +40,13 @@ _UNAVAILABLE = (
 _PASSES = ("NOREPLICAS", "MISCONF")
 
 
-def connect(url: str, *, socket_timeout_s: float = 5.0, max_connections: int = 64) -> RedisClient:
+def connect(url: str, *, command_timeout_s: float = 5.0, max_connections: int = 64) -> RedisClient:
     """A client of the Redis at `url`; nothing is sent yet.
 
     Args:
         url: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://` / `rediss+cluster://` for any node of
             a Cluster. User, password, database and redis-py's options (`?ssl_ca_certs=…`) go into the URL.
-        socket_timeout_s: How long one command may take; it must be longer than any blocking read.
+        command_timeout_s: How long one command may take; it must be longer than any blocking read.
         max_connections: Bound of the connection pool.
 
     Raises:
@@ -55,15 +56,21 @@ def connect(url: str, *, socket_timeout_s: float = 5.0, max_connections: int = 6
     if scheme not in SCHEMES or not rest:
         raise StoreRefused(f"Redis URL {redact(url)!r}: start it with {', '.join(f'{name}://' for name in SCHEMES)}")
     options: dict[str, Any] = {
-        "socket_timeout": socket_timeout_s,
-        "socket_connect_timeout": min(socket_timeout_s, 5.0),
+        # Not redis-py's own time limit: on Python 3.11 it writes through asyncio.wait_for, which loses a cancellation
+        # that arrives as the write ends (23 of 40 in a loop of pings), and costs a task per command.
+        "socket_timeout": None,
+        "socket_connect_timeout": min(command_timeout_s, 5.0),
         "max_connections": max_connections,
         "legacy_responses": False,
     }
     try:
         if scheme.endswith(CLUSTER):
-            return RedisCluster.from_url(f"{scheme.removesuffix(CLUSTER)}://{rest}", retry=_no_retry(), **options)
-        client = Redis.from_url(url, retry=_no_retry(), **options)
+            url = f"{scheme.removesuffix(CLUSTER)}://{rest}"
+            cluster = cast("_TimedCluster", _TimedCluster.from_url(url, retry=_no_retry(), **options))
+            cluster.command_timeout_s = command_timeout_s
+            return cluster
+        client = cast("_TimedRedis", _TimedRedis.from_url(url, retry=_no_retry(), **options))
+        client.command_timeout_s = command_timeout_s
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)  # an unknown option shows now, not at the first command
         return client
@@ -71,6 +78,34 @@ def connect(url: str, *, socket_timeout_s: float = 5.0, max_connections: int = 6
         # What cannot be read may be the password, and the error then quotes a part of it.
         reason = "write special characters of user and password as %XX" if "@" in url else str(error)
         raise StoreRefused(f"Redis URL {redact(url)!r}: {reason}") from error
+
+
+class _TimedRedis(Redis):
+    """A client whose every command is bounded as a whole."""
+
+    command_timeout_s: float | None = None
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As redis-py's; raises TimeoutError. The connection is closed with it, so no late reply is mistaken."""
+        async with asyncio.timeout(self.command_timeout_s):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's own
+
+
+class _TimedCluster(RedisCluster):
+    """The same for a Cluster."""
+
+    command_timeout_s: float | None = None
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As redis-py's; raises TimeoutError."""
+        async with asyncio.timeout(self.command_timeout_s):
+            return await super().execute_command(*args, **options)
+
+
+async def run_pipeline(client: RedisClient, pipeline: Any) -> Any:
+    """Execute `pipeline`, made by `client`, within the time one command may take."""
+    async with asyncio.timeout(getattr(client, "command_timeout_s", None)):
+        return await pipeline.execute()
 
 
 def _no_retry() -> Retry:

@@ -25,7 +25,7 @@ async def open_redis(settings: RedisGroup) -> AsyncIterator[RedisClient]:
     Raises:
         StoreError: It is not there, does not let us in, or is no Redis.
     """
-    client = connect(settings.url.get_secret_value(), socket_timeout_s=settings.timeout_s)
+    client = connect(settings.url.get_secret_value(), command_timeout_s=settings.timeout_s)
     try:
         with store_errors():
             await client.ping()

@@ -50,7 +50,7 @@ async def store(settings: StoreSettings, stop: asyncio.Event, counts: StoreCount
     block_s = settings.worker.block_ms / 1000
     client = connect(
         settings.redis_url,
-        socket_timeout_s=block_s + READ_MARGIN_S,
+        command_timeout_s=block_s + READ_MARGIN_S,
         max_connections=2 * MAX_PARTITIONS,  # on a Cluster: one blocked reader a partition, and its commands
     )
     try:
