@@ -84,7 +84,7 @@ def _lanes(partitions: int, *, is_cluster: bool) -> list[list[int]]:
 
 
 async def _end(tasks: Sequence[asyncio.Task[object]]) -> None:
-    """Cancel `tasks` and see them end. Asked again each second, for redis-py may swallow a cancellation."""
+    """Cancel `tasks` and see them end. Asked again each second, for a handler may swallow a cancellation."""
     running = set(tasks)
     while running:
         for task in running:

@@ -7,6 +7,7 @@ the two decides.
 
 import asyncio
 import contextlib
+import logging
 import uuid
 from enum import IntEnum
 from importlib import resources
@@ -18,6 +19,8 @@ from brokertape.publisher.window import Backoff, Limit, Pace, RequestWindow
 from brokertape.tape.connection import RedisClient, Script, store_errors
 from brokertape.tape.errors import StoreUnavailable
 from brokertape.tape.keys import Keys
+
+logger = logging.getLogger("brokertape.publisher.budget")
 
 LONGEST_SLEEP_S = 1.0  # slots of other processes may free earlier than they looked
 SHORTEST_SLEEP_S = 0.001  # a wait shorter than the window's own rounding may never end
@@ -94,6 +97,8 @@ class RedisBudgetStore:
         args = [self._limit.requests, window_ms, round(self._timeout_s * 1000), int(self._tape_existed)]
         with store_errors():
             granted, wait_ms, pausing = await _BUDGET.run(self._client, self._keys, ["reserve", request_id, *args])
+        if pausing and not self.is_pausing:
+            logger.warning("the request window in Redis was lost: nothing is asked for %.0f s", wait_ms / 1000)
         self.is_pausing = bool(pausing)
         self._tape_existed = self._tape_existed or bool(granted)
         return 0.0 if granted else wait_ms / 1000

@@ -98,6 +98,7 @@ class Publisher:
                 await _end(loops)
                 await self._finish_polls()
         finally:
+            logger.info("what came of the polls: %s", self._poller.counts)
             await self._leave()
 
     def _loops(self, tasks: asyncio.TaskGroup) -> Iterator[Coroutine[Any, Any, None]]:

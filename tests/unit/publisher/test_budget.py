@@ -71,7 +71,9 @@ async def test_processes_of_one_account_share_the_window(any_redis: redis.asynci
     assert await other.reserve("x", 0.0) == 0
 
 
-async def test_a_lost_window_pauses_once_for_one_window(any_redis: redis.asyncio.Redis) -> None:
+async def test_a_lost_window_pauses_once_for_one_window(
+    any_redis: redis.asyncio.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
     """Key gone while a tape exists: nobody knows what was sent, so all wait one window, and only once."""
     store = RedisBudgetStore(any_redis, KEYS, "a", QUICK, 0.0, tape_existed=True)
     assert 0 < await store.reserve("a", 0.0) <= 0.21
@@ -80,6 +82,7 @@ async def test_a_lost_window_pauses_once_for_one_window(any_redis: redis.asyncio
     await asyncio.sleep(0.22)
     assert await store.reserve("a", 0.0) == 0
     assert not store.is_pausing
+    assert caplog.text.count("was lost") == 1
     await any_redis.delete(KEYS.budget("a"))
     assert await store.reserve("b", 0.0) > 0
     assert store.is_pausing
