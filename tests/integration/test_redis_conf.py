@@ -25,7 +25,7 @@ NO_RETRY = Retry(NoBackoff(), 0)  # redis-py would try a refused password ten ti
 # The settings that contract.md's promises rest on, as CONFIG GET prints them.
 PROMISED = {
     "appendonly": "yes",
-    "appendfsync": "everysec",
+    "appendfsync": "always",
     "no-appendfsync-on-rewrite": "no",
     "aof-load-truncated": "yes",
     "save": "",

@@ -122,8 +122,9 @@ class RedisServer:
 
     def _command(self) -> list[str]:
         program = self._program or find_server()
-        # noeviction: an evicted stream would be silent loss. everysec: no loss on kill -9, 1 s on a power cut.
-        durability = ("--appendonly", "yes", "--appendfsync", "everysec") if self._is_durable else ()
+        # noeviction: an evicted stream would be silent loss. always: with everysec an answered write stays in memory
+        # while the flush before it is running, and kill -9 then loses it.
+        durability = ("--appendonly", "yes", "--appendfsync", "always") if self._is_durable else ()
         return [
             str(program),
             *("--port", str(self._port), "--bind", "127.0.0.1"),

@@ -89,7 +89,7 @@ async def test_a_lost_window_pauses_once_for_one_window(
 
 
 async def test_a_window_of_another_server_pauses_too() -> None:
-    """After a restart of Redis the last second of stamps may be missing."""
+    """After a restart of Redis the last stamps may be missing, as its configuration has it."""
     server: Any = fakeredis.FakeServer()
     client = fake_redis(server)
     store = RedisBudgetStore(client, KEYS, "a", QUICK, 0.0, tape_existed=False)
