@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from brokertape.workers.backoff import backoff, is_set_within
+from brokertape.tape.backoff import backoff, is_set_within
 from brokertape.workers.counts import WorkerCounts
 from brokertape.workers.delivery import Delivery, Entry, Handler
 from brokertape.workers.errors import SinkBroken, SinkUnavailable

@@ -10,9 +10,9 @@ from typing import Any
 from brokertape.tape.connection import RedisClient, Script, run_pipeline, store_errors
 from brokertape.tape.errors import StoreRefused, TapeMismatch
 from brokertape.tape.keys import Keys
+from brokertape.tape.meta import read_meta
 from brokertape.workers.delivery import Entry
 from brokertape.workers.errors import GroupLost
-from brokertape.workers.meta import read_meta
 
 MAX_BURIED_FIELDS = 64  # Lua cannot unpack thousands, and an entry of ours has four
 MAX_ERROR_CHARACTERS = 500

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from itertools import takewhile
 
+from brokertape.tape.backoff import LONGEST_S, backoff, is_set_within
 from brokertape.tape.errors import StoreUnavailable
 from brokertape.tape.start import FIRST_ID
-from brokertape.workers.backoff import LONGEST_S, backoff, is_set_within
 from brokertape.workers.counts import WorkerCounts
 from brokertape.workers.desk import Desk
 from brokertape.workers.errors import GroupLost, SinkUnavailable

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from typing import cast
 
-from brokertape.tape.connection import RedisClient, store_errors
-from brokertape.tape.errors import InvalidKeys, StoreUnavailable, TapeMismatch
-from brokertape.tape.keys import SCHEMA, Keys
-from brokertape.workers.backoff import backoff, is_set_within
+from brokertape.tape.backoff import backoff, is_set_within
+from brokertape.tape.connection import RedisClient
+from brokertape.tape.errors import StoreUnavailable
+from brokertape.tape.keys import Keys
+from brokertape.tape.meta import read_meta
 
 log = logging.getLogger("brokertape.workers")
 
@@ -30,18 +30,3 @@ async def find_tape(client: RedisClient, prefix: str, stop: asyncio.Event) -> Ke
             log.warning("%s; trying again in %.1f s", error, delay_s)
         if await is_set_within(stop, delay_s):
             return None
-
-
-async def read_meta(client: RedisClient, prefix: str) -> Keys | None:
-    """The keys of the tape under `prefix`, None while there is none; raises as `find_tape`, and StoreUnavailable."""
-    with store_errors():
-        fields = cast("dict[bytes, bytes]", await client.hgetall(Keys(prefix).meta))
-    meta = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
-    if not {"schema", "partitions"} <= meta.keys():
-        return None  # or a publisher is just writing it
-    if meta["schema"] != str(SCHEMA):
-        raise TapeMismatch(f"tape {prefix!r} has schema {meta['schema']}, this version reads {SCHEMA}")
-    try:
-        return Keys(prefix, int(meta["partitions"]))
-    except (InvalidKeys, ValueError) as error:
-        raise TapeMismatch(f"tape {prefix!r} has partitions = {meta['partitions']}") from error

@@ -3,6 +3,7 @@
 TapeError
 ├── InvalidCode
 ├── InvalidKeys
+├── InvalidPosition
 ├── DecodeError
 │   └── UnknownEventType
 └── ApplyError
@@ -19,6 +20,10 @@ class InvalidCode(TapeError, ValueError):
 
 class InvalidKeys(TapeError, ValueError):
     """Raised when a key prefix, a name in a key or a partition count cannot be used."""
+
+
+class InvalidPosition(TapeError, ValueError):
+    """Raised when what should be a saved position, a time or an entry id is none."""
 
 
 class DecodeError(TapeError, ValueError):

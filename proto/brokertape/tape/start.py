@@ -1,8 +1,15 @@
 """Where reading a stream begins, for whoever has no position of its own yet."""
 
+import re
+from datetime import datetime
 from enum import StrEnum
 
+from brokertape.tape.errors import InvalidPosition
+from brokertape.tape.market_time import HKT
+
 FIRST_ID = "0-0"  # before every entry there can be
+_LAST_OF_MS = 2**64 - 1
+_ENTRY_ID = re.compile("[0-9]{1,20}-[0-9]{1,20}")
 
 
 class Start(StrEnum):
@@ -15,6 +22,35 @@ class Start(StrEnum):
     def after_id(self) -> str:
         """The entry id to read after, as Redis takes it."""
         return "$" if self is Start.NEW else FIRST_ID
+
+
+def since(moment: datetime | str) -> str:
+    """The entry id to read after, so as to have all from `moment` on, or all that follows an entry.
+
+    Args:
+        moment: A time, or an entry id. A time without a zone, as in "2026-05-08 14:30", is market time.
+
+    Raises:
+        InvalidPosition: It is neither.
+    """
+    if isinstance(moment, str):
+        if is_entry_id(moment):
+            return moment
+        moment = _time_of(moment)
+    at = moment if moment.tzinfo is not None else moment.replace(tzinfo=HKT)
+    return f"{max(0, round(at.timestamp() * 1000) - 1)}-{_LAST_OF_MS}"
+
+
+def _time_of(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidPosition(f"{text!r} is neither an entry id nor a time such as 2026-05-08 14:30") from error
+
+
+def is_entry_id(text: str) -> bool:
+    """Whether `text` is the id of an entry (`<ms>-<seq>`)."""
+    return _ENTRY_ID.fullmatch(text) is not None
 
 
 def id_order(entry_id: str) -> tuple[int, int]:

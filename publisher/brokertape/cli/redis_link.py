@@ -5,13 +5,12 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
 
 from brokertape.cli.faults import NoTape
 from brokertape.cli.settings import RedisGroup
 from brokertape.tape.connection import RedisClient, connect, redact, store_errors
-from brokertape.tape.errors import InvalidKeys, TapeMismatch
-from brokertape.tape.keys import SCHEMA, Keys
+from brokertape.tape.keys import Keys
+from brokertape.tape.meta import read_meta
 
 logger = logging.getLogger("brokertape.cli.redis_link")
 
@@ -57,15 +56,8 @@ async def find_keys(client: RedisClient, settings: RedisGroup) -> Keys:
         NoTape: There is none under this prefix.
         TapeMismatch: It has another schema, or says of itself what cannot be.
     """
-    with store_errors():
-        fields = cast("dict[bytes, bytes]", await client.hgetall(settings.keys.meta))
-    meta = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
-    if not meta:
+    keys = await read_meta(client, settings.prefix)
+    if keys is None:
         where = redact(settings.url.get_secret_value())
         raise NoTape(f"there is no tape {settings.prefix!r} at {where}: `brokertape publish` makes it")
-    if meta.get("schema") != str(SCHEMA):
-        raise TapeMismatch(f"the tape at {settings.keys.meta} has schema = {meta.get('schema')}, not {SCHEMA}")
-    try:
-        return Keys(settings.prefix, int(meta.get("partitions", "")))
-    except (InvalidKeys, ValueError) as error:
-        raise TapeMismatch(f"the tape at {settings.keys.meta} has partitions = {meta.get('partitions')}") from error
+    return keys

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import URL, event, exc, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from brokertape.tape.backoff import backoff
 from brokertape.tape.connection import redact
-from brokertape.workers.backoff import backoff
 from brokertape.workers.errors import WorkerError
 from brokertape.workers.storage.errors import (
     CannotOpen,

@@ -4,7 +4,7 @@ import asyncio
 import time
 from itertools import islice
 
-from brokertape.workers.backoff import LONGEST_S, SHORTEST_S, backoff, is_set_within
+from brokertape.tape.backoff import LONGEST_S, SHORTEST_S, backoff, is_set_within
 
 
 def test_delays_double_up_to_a_bound() -> None:

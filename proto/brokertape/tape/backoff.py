@@ -9,7 +9,7 @@ LONGEST_S = 5.0
 
 
 def backoff(rand: Callable[[], float] = random.random) -> Iterator[float]:
-    """Delays in seconds, without end: doubling to `LONGEST_S`, each cut by up to half so that workers lose step."""
+    """Delays in seconds, without end: doubling to `LONGEST_S`, each cut by up to half so that processes lose step."""
     ceiling_s = SHORTEST_S
     while True:
         yield ceiling_s * (1 - rand() / 2)

@@ -1,0 +1,149 @@
+"""A tape in Redis: one server, Sentinel or Cluster."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, cast
+
+from redis.asyncio import RedisCluster
+
+from brokertape.subscriber.source import Entry, Span
+from brokertape.subscriber.view import wall_clock_ms
+from brokertape.tape.book import Book
+from brokertape.tape.codec import load
+from brokertape.tape.connection import RedisClient, connect, run_pipeline, store_errors
+from brokertape.tape.errors import DecodeError, StoreRefused, StoreUnavailable
+from brokertape.tape.events import StatusEvent
+from brokertape.tape.interest import INTEREST_TTL_S, member_of
+from brokertape.tape.keys import Keys
+from brokertape.tape.meta import read_meta
+from brokertape.tape.start import FIRST_ID
+from brokertape.tape.want import Want
+
+log = logging.getLogger("brokertape.subscriber")
+
+READ_COUNT = 500  # entries a stream in one reply: about a megabyte
+COMMAND_TIMEOUT_S = 5.0  # of every command, a blocked read's waiting included
+BOOKS_AT_ONCE = 100
+
+
+class RedisSource:
+    """Reads the tape under `prefix` at `url`; nothing is sent before the first call.
+
+    Raises:
+        StoreRefused: `url` cannot be used.
+        InvalidKeys: `prefix` cannot.
+    """
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self._keys = Keys(prefix)
+        self._client: RedisClient = connect(url, command_timeout_s=COMMAND_TIMEOUT_S)
+
+    def now_ms(self) -> int:
+        """This machine's clock."""
+        return wall_clock_ms()
+
+    async def keys(self) -> Keys | None:
+        """The keys of the tape, None while there is none."""
+        keys = await read_meta(self._client, self._keys.prefix)
+        self._keys = keys or self._keys
+        return keys
+
+    def lanes(self, streams: Sequence[str]) -> Sequence[Sequence[str]]:
+        """One read for all on one server; in a Cluster, which refuses a read over two slots, one for each."""
+        return [[stream] for stream in streams] if isinstance(self._client, RedisCluster) else [streams]
+
+    async def spans(self, streams: Collection[str]) -> Mapping[str, Span]:
+        """The span of each stream, by XINFO."""
+        return {stream: await self._span(stream) for stream in streams}
+
+    async def books(self, codes: Collection[str]) -> Mapping[str, Book]:
+        """What is stored of `codes`; in a Cluster, pipelines read from masters."""
+        wanted = list(codes)
+        found: dict[str, Book] = {}
+        for start in range(0, len(wanted), BOOKS_AT_ONCE):
+            found |= await self._books(wanted[start : start + BOOKS_AT_ONCE])
+        return found
+
+    async def statuses(self) -> Sequence[StatusEvent]:
+        """The latest status of everything; what cannot be read is left out."""
+        with store_errors():
+            stored = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.status))
+        return [event for payload in stored.values() if (event := _status_in(payload)) is not None]
+
+    async def read(self, after: Mapping[str, str], block_ms: int) -> Sequence[Entry]:
+        """What comes behind the ids of `after`, by one blocked XREAD."""
+        try:
+            with store_errors():
+                reply: Any = await self._client.xread(dict[Any, Any](after), count=READ_COUNT, block=block_ms)
+        except StoreRefused as error:
+            if str(error.__cause__).startswith("UNBLOCKED"):  # a master became a replica while we waited
+                raise StoreUnavailable(str(error)) from error
+            raise
+        return [
+            Entry(stream.decode(), entry_id.decode(), fields)
+            for stream, entries in (reply or {}).items()
+            for entry_id, fields in entries
+        ]
+
+    async def want(self, codes: Collection[str], subscriber: str, want: Want) -> None:
+        """Write expiries by Redis' own clock, then the wants."""
+        members = [member_of(code, subscriber) for code in codes]
+        if not members:
+            return
+        with store_errors():
+            seconds, microseconds = await self._client.time()
+            expiry = seconds * 1000 + microseconds // 1000 + round(INTEREST_TTL_S * 1000)
+            await self._client.zadd(self._keys.interest, dict.fromkeys(members, expiry))
+            payload = want.model_dump_json()
+            await self._client.hset(self._keys.interest_want, mapping=dict.fromkeys(members, payload))
+
+    async def unwant(self, codes: Collection[str], subscriber: str) -> None:
+        """Take wants and expiries out."""
+        members = [member_of(code, subscriber) for code in codes]
+        if not members:
+            return
+        with store_errors():
+            await self._client.hdel(self._keys.interest_want, *members)
+            await self._client.zrem(self._keys.interest, *members)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await asyncio.shield(self._client.aclose())
+
+    async def _span(self, stream: str) -> Span:
+        try:
+            with store_errors():
+                info: Any = await self._client.xinfo_stream(stream)
+        except StoreRefused as error:
+            if str(error.__cause__) == "no such key":
+                return Span(FIRST_ID, None)
+            raise
+        last = info["last-entry"]
+        return Span(info["last-generated-id"].decode(), last[0].decode() if last else None)
+
+    async def _books(self, codes: Sequence[str]) -> dict[str, Book]:
+        pipeline = self._client.pipeline(transaction=False)
+        for code in codes:
+            pipeline.hgetall(self._keys.book(code))
+        with store_errors():
+            stored = await run_pipeline(self._client, pipeline)
+        books = {code: _book_in(code, fields) for code, fields in zip(codes, stored, strict=True)}
+        return {code: book for code, book in books.items() if book is not None}
+
+
+def _book_in(code: str, fields: Mapping[bytes, bytes]) -> Book | None:
+    """The book of a hash; one that cannot be read must not take the other codes with it."""
+    try:
+        return Book.from_hash(fields)
+    except DecodeError as error:
+        log.warning("the stored book of %s cannot be used: %s", code, error)
+        return None
+
+
+def _status_in(payload: bytes) -> StatusEvent | None:
+    try:
+        event = load(payload)
+    except DecodeError:
+        return None
+    return event if isinstance(event, StatusEvent) else None

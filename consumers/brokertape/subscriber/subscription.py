@@ -1,0 +1,287 @@
+"""`subscribe`: the live books of some codes, and what happens to them, one event after the other."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from brokertape.subscriber.beginning import Beginning, StartAt, beginning_of
+from brokertape.subscriber.books import Books, Counts
+from brokertape.subscriber.buffer import End, WhenSlow, buffer_for
+from brokertape.subscriber.events import Connection, Event, State, Status, Update
+from brokertape.subscriber.interest import Interest
+from brokertape.subscriber.lane import Lane
+from brokertape.subscriber.position import Position
+from brokertape.subscriber.redis_source import RedisSource
+from brokertape.subscriber.source import Source
+from brokertape.subscriber.view import BookView
+from brokertape.tape.backoff import backoff
+from brokertape.tape.errors import InvalidCode, StoreUnavailable
+from brokertape.tape.keys import DEFAULT_PREFIX, Keys, check_code
+from brokertape.tape.want import Want
+
+log = logging.getLogger("brokertape.subscriber")
+
+DEFAULT_BUFFER = 1000
+
+
+def subscribe(
+    source: str | Source,
+    codes: str | Iterable[str],
+    *,
+    max_age: float | None = None,
+    start: StartAt = "now",
+    since: datetime | str | None = None,
+    position: Mapping[str, Any] | None = None,
+    when_slow: WhenSlow = "block",
+    buffer: int = DEFAULT_BUFFER,
+    weight: float = 1.0,
+    max_staleness_s: float | None = None,
+    asks: bool = True,
+    name: str | None = None,
+    prefix: str = DEFAULT_PREFIX,
+) -> "Subscription":
+    """A subscription to `codes`, to be entered with `async with` and iterated with `async for`.
+
+    Args:
+        source: URL of the Redis that holds the tape, or another source, such as a tape in memory.
+        codes: As in `HK.00700`. One that cannot be had leads to a `status` event that says so.
+        max_age: Seconds after which a book that nobody looked at counts as stale, and a change on arrival as late.
+        start: `now`: the books as they stand, then what comes. `earliest`: all events that are still there.
+        since: All events from a time (market time, unless it has a zone) or after an entry id.
+        position: Go on where the subscription that gave this `position` was left.
+        when_slow: When the handler is slow and `buffer` events wait: `block` reads no further until there is room;
+            `conflate` merges what waits, so that of each code only the latest book comes.
+        buffer: How many events may wait.
+        weight: How urgently publishers should ask for these codes, against 1 for others.
+        max_staleness_s: Ask publishers to look at each code at least so often, in seconds.
+        asks: Whether publishers are asked to poll the codes while this subscription runs.
+        name: Name of the subscriber, unique; made up by default.
+        prefix: Key prefix of the tape.
+
+    Raises:
+        StoreRefused: The URL cannot be used.
+        InvalidKeys: `prefix` or `name` cannot be used.
+        InvalidPosition: `start`, `since` or `position` cannot be used.
+        ValueError: Another argument is out of its range.
+    """
+    wanted = list(dict.fromkeys([codes] if isinstance(codes, str) else codes))
+    _check(wanted, when_slow, buffer)
+    _check_above_0(max_age=max_age, weight=weight, max_staleness_s=max_staleness_s)
+    beginning = beginning_of(start, since, position)
+    want = Want(weight=weight, max_staleness_s=max_staleness_s) if asks else None
+    if isinstance(source, str):
+        source = RedisSource(source, prefix)
+    return Subscription(source, wanted, max_age, beginning, when_slow, buffer, want, name)
+
+
+def _check(codes: list[str], when_slow: str, buffer: int) -> None:
+    if not codes:
+        raise ValueError("name at least one code, as in HK.00700")
+    if when_slow not in ("block", "conflate"):
+        raise ValueError(f"when_slow = {when_slow!r}: use 'block' or 'conflate'")
+    if buffer < 1:
+        raise ValueError(f"buffer = {buffer}: use at least 1")
+
+
+def _check_above_0(**numbers: float | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and not number > 0:
+            raise ValueError(f"{name} = {number}: use a number above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A code that is none, and why."""
+
+    code: str
+    reason: str
+
+
+class Subscription:
+    """The live books of some codes. Made by `subscribe`.
+
+    Iterating gives events, for ever, across losses of Redis; the first of a code is its current state. It raises
+    StoreRefused or TapeMismatch when no waiting helps.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        codes: Iterable[str],
+        max_age: float | None,
+        beginning: Beginning,
+        when_slow: WhenSlow,
+        buffer: int,
+        want: Want | None,
+        name: str | None,
+    ) -> None:
+        self._source = source
+        self._refused = [refused for code in codes if (refused := _refusal(code)) is not None]
+        refused_codes = {refused.code for refused in self._refused}
+        self.codes = tuple(code for code in codes if code not in refused_codes)
+        self._books = Books(self.codes, max_age, source.now_ms)
+        self._beginning = beginning
+        self._buffer = buffer_for(when_slow, buffer)
+        self._interest = Interest(source, self.codes, name, want) if want is not None else None
+        self._lanes: list[Lane] = []
+        self._cut_off: set[object] = set()
+        self._shown: dict[str, BookView | None] = {}
+        self._told: dict[str, tuple[int, int]] = {}
+        self._reached: dict[str, str] = {}
+        self._keys: Keys | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    # --- what its owner sees ------------------------------------------------------------------------------------
+
+    def book(self, code: str) -> BookView | None:
+        """The list of `code` after the last event taken from this subscription; None until there is one.
+
+        Its `observed_at` moves on with the publisher's polls even when nothing changes.
+
+        Raises:
+            InvalidCode: `code` is none of the subscription's.
+        """
+        if code not in self._books.followers:
+            raise InvalidCode(f"{code!r} is not subscribed")
+        shown, held = self._shown.get(code), self._books.followers[code].book
+        return held if shown is not None and held is not None and held.version == shown.version else shown
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """Where the owner of this subscription has come to: a small JSON value for `subscribe(position=…)`."""
+        streams = {stream: after_id for lane in self._lanes for stream, after_id in lane.began.items()}
+        begun = [code for code in self.codes if self._keys is not None and self._keys.tape_of(code) in streams]
+        codes = {code: self._told.get(code) for code in begun}
+        return Position(streams=streams | self._reached, codes=codes).model_dump(mode="json")
+
+    @property
+    def counts(self) -> Counts:
+        """What was read, told and skipped so far."""
+        return self._books.counts
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._running is None:
+            raise RuntimeError("enter the subscription first: async with subscribe(…) as tape")
+        event = await self._buffer.get()
+        if isinstance(event, End):
+            raise StopAsyncIteration if event.error is None else event.error
+        self._show(event)
+        return event
+
+    async def __aenter__(self) -> Self:
+        if self._running is not None:
+            raise RuntimeError("a subscription is entered once: call subscribe again")
+        self._running = asyncio.create_task(self._run(), name="brokertape subscription")
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End: nothing is read any more, publishers are no longer asked, whoever iterates comes to the end."""
+        if self._running is None or self._is_closed:
+            return
+        self._is_closed = True
+        self._running.cancel()
+        await asyncio.wait([self._running])
+        self._buffer.end(End(None))
+        if self._interest is not None:
+            await self._interest.leave()
+        await self._source.aclose()
+
+    # --- what runs behind it ------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        """Only an error ends this by itself; it comes out where events are taken."""
+        try:
+            await self._refuse()
+            await self._follow()
+        except* Exception as group:
+            self._buffer.end(End(_first_of(group)))
+
+    async def _follow(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            if self._interest is not None:
+                tasks.create_task(self._interest.keep())
+            self._keys = await self._find_tape()
+            streams = [*sorted({self._keys.tape_of(code) for code in self.codes}), self._keys.feed]
+            self._lanes = [
+                Lane(lane, self._keys, self._books, self._source, self._emit, self._beginning)
+                for lane in self._source.lanes(streams)
+            ]
+            for lane in self._lanes:
+                tasks.create_task(lane.keep_following(self))
+
+    async def _find_tape(self) -> Keys:
+        delays = backoff()
+        while True:
+            try:
+                if (keys := await self._source.keys()) is not None:
+                    await self.found(self)
+                    return keys
+                await self.lost(self, "there is no tape yet: no publisher has made it")
+            except StoreUnavailable as error:
+                await self.lost(self, str(error))
+            await asyncio.sleep(next(delays))
+
+    async def _refuse(self) -> None:
+        await self._emit(Status("status", "code", one.code, "refused", one.reason) for one in self._refused)
+
+    async def _emit(self, events: Iterable[Event]) -> None:
+        for event in events:
+            await self._buffer.put(event)
+
+    async def lost(self, reader: object, reason: str) -> None:
+        """`reader` has no Redis; told when the first has not."""
+        if not self._cut_off:
+            log.warning("%s; waiting for it", reason)
+            await self._buffer.put(Connection("disconnected", reason))
+        self._cut_off.add(reader)
+
+    async def found(self, reader: object) -> None:
+        """`reader` has Redis; told when all have it again."""
+        if reader in self._cut_off:
+            self._cut_off.discard(reader)
+            if not self._cut_off:
+                await self._buffer.put(Connection("connected"))
+
+    def _show(self, event: Event) -> None:
+        """`event` is being handed over: the books and the position are those after it."""
+        if not isinstance(event, Update | State):
+            return
+        self._shown[event.code] = event.book
+        if isinstance(event, Update):
+            self._told[event.code] = (event.event.data.epoch, event.event.data.seq)
+            assert self._keys is not None
+            self._reached[self._keys.tape_of(event.code)] = event.entry_id
+        elif event.book is not None:
+            self._told[event.code] = event.book.version
+        else:
+            self._told.pop(event.code, None)
+
+
+def _refusal(code: str) -> _Refused | None:
+    try:
+        check_code(code)
+    except InvalidCode as error:
+        return _Refused(code, str(error))
+    return None
+
+
+def _first_of(group: BaseExceptionGroup[Exception]) -> Exception:
+    """The first error of those that tasks ended with: the others came of its cancelling them."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Exception)
+    return error

@@ -1,0 +1,81 @@
+"""Puts events and books of a `TapeFactory` on a tape in Redis as the publisher does: both in one step."""
+
+import uuid
+from typing import Any
+
+from brokertape.tape.book import Book, Snapshot
+from brokertape.tape.codec import encode_entry
+from brokertape.tape.connection import RedisClient, Script
+from brokertape.tape.events import TapeEvent, WatermarkData, WatermarkEntry, WatermarkEvent
+from brokertape.tape.keys import Keys
+from brokertape.tape.market_time import rfc3339
+from brokertape.tape.rows import Row
+from support.tape_factory import TapeFactory
+
+_WRITE = Script("""
+local id = redis.call('XADD', KEYS[1], '*', 'topic', ARGV[1], 'type', ARGV[2], 'encoding', 'json', 'payload', ARGV[3])
+for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', KEYS[2], 'entry_id', id)
+return id
+""")
+
+
+class TapeWriter:
+    """Writes what a factory makes."""
+
+    def __init__(self, client: RedisClient, keys: Keys, factory: TapeFactory) -> None:
+        self.factory = factory
+        self._client = client
+        self._keys = keys
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """What the book of the code holds now."""
+        return self.factory.rows
+
+    async def baseline(self) -> TapeEvent:
+        """Begin the tape of the code."""
+        return await self.write(self.factory.baseline())
+
+    async def change(self, count: int = 1) -> TapeEvent:
+        """Some changes; the last of them."""
+        for _ in range(count):
+            event = await self.write(self.factory.change())
+        return event
+
+    async def write(self, event: TapeEvent) -> TapeEvent:
+        """`event` and the book it leads to."""
+        entry = encode_entry(event)
+        book = [part for item in self._book(event).to_hash().items() for part in item]
+        keys = [self._keys.tape_of(event.subject), self._keys.book(event.subject)]
+        arguments = [entry["topic"], entry["type"], entry["payload"], *book, "server", "s" * 40]
+        await _WRITE.run(self._client, keys, arguments)
+        return event
+
+    async def watermark(self, observed_at: int) -> None:
+        """The feed says that the code was seen, unchanged since its last event."""
+        entry = WatermarkEntry(observed_at=observed_at, data_time=None, epoch=self.factory.epoch, seq=self.factory.seq)
+        event = WatermarkEvent(
+            source="/opend/test",
+            id=f"test/1/{observed_at}",
+            subject="test",
+            time=rfc3339(observed_at),
+            data=WatermarkData(codes={self.factory.code: entry}),
+        )
+        await self._client.xadd(self._keys.feed, dict[Any, Any](encode_entry(event)))
+
+    def _book(self, event: TapeEvent) -> Book:
+        data = event.data
+        return Book(
+            epoch=data.epoch,
+            seq=data.seq,
+            entry_id="",
+            commit=uuid.uuid4().hex,
+            server="",
+            asked_at=data.observed_at,
+            observed_at=data.observed_at,
+            data_time=data.data_time,
+            hash=data.hash,
+            repeated=(),
+            snapshot=Snapshot(code=data.code, trading_date=data.trading_date, rows=self.factory.rows),
+        )
