@@ -34,6 +34,11 @@ class Tape:
         """Run a command on this tape."""
         return run_command(*arguments, cwd=self.directory, env=self.env)
 
+    def ask(self, member: str, for_s: float) -> None:
+        """Write a subscriber's interest."""
+        seconds, microseconds = self.client.time()
+        self.client.zadd("brokertape:interest", {member: 1000 * (seconds + for_s) + microseconds // 1000})
+
     def book(self, code: str) -> dict[str, str]:
         """The stored book of a code."""
         key = next(iter(self.client.scan_iter(f"brokertape:*:book:{code}")), None)
@@ -146,13 +151,33 @@ def test_codes_are_added_and_removed_while_it_runs(tape: Tape) -> None:
     assert tape.run("watch", "add", "HK.00001", "HK.1").code == 2
     listed = json.loads(tape.run("watch", "list", "--json").out)
     assert set(listed) == {*CODES.split(","), "HK.09988", "HK.03690"}
-    assert listed["HK.09988"] == {"weight": 1.0, "max_staleness_s": 20.0}
+    assert listed["HK.09988"] == {"weight": 1.0, "max_staleness_s": 20.0, "is_watched": True, "subscribers": 0}
     assert tape.run("watch", "remove", "HK.09988").code == 0
     ended = tape.run("watch", "remove", "HK.09988")
     assert (ended.code, ended.err) == (1, "HK.09988 was not watched\n")
     assert "HK.03690" in tape.run("watch", "list").out
     tape.run("watch", "remove", "HK.03690")
     wait_until(lambda: "HK.09988 is watched no more" in tape.publisher.err)
+
+
+def test_what_a_subscriber_asks_for_is_polled_and_shown_until_its_interest_expires(tape: Tape) -> None:
+    """`watch list` and `status` know it; what cannot be had is told to the subscriber and leaves the tape well."""
+    tape.ask("HK.01299|desk", 4)
+    tape.ask("HK.01299|other", 4)
+    tape.ask("US.AAPL|desk", 4)
+    listed = json.loads(tape.run("watch", "list", "--json").out)
+    expected = {"weight": 1.0, "max_staleness_s": None, "is_watched": False, "subscribers": 2}
+    assert listed["HK.01299"] == expected
+    wait_until(lambda: tape.book("HK.01299"))
+    tape.ask("HK.01299|desk", 8)
+    assert re.search(r"HK\.01299 .* \d subscriber", tape.run("status").out)
+    ended = tape.run("status", "--json")
+    assert ended.code == 0, ended.out
+    (refused,) = (one for one in json.loads(ended.out)["statuses"] if one["name"] == "US.AAPL")
+    assert "only Hong Kong stocks" in refused["reason"]
+    tape.ask("HK.01299|desk", 1)
+    wait_until(lambda: "HK.01299 is watched no more" in tape.publisher.err, timeout_s=4)
+    assert "HK.01299" not in tape.run("watch", "list").out
 
 
 def test_what_is_watched_already_stays_as_it_is(tape: Tape) -> None:

@@ -9,16 +9,16 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis.asyncio
 
-from brokertape.cli.follow import Entry, follow, last_ids
+from brokertape.cli.follow import follow, last_ids
 from brokertape.cli.redis_server import RedisServer
-from brokertape.cli.top import BookFollower
 from brokertape.publisher.commit import BookStore, Committed
 from brokertape.publisher.step import Append, Base, next_step
+from brokertape.subscriber.redis_source import RedisSource
+from brokertape.subscriber.source import Entry
 from brokertape.tape.book import Book
 from brokertape.tape.connection import RedisClient, connect
 from brokertape.tape.keys import Keys
@@ -38,7 +38,7 @@ START_MS = 1_778_227_221_000
 async def reading(client: RedisClient, *streams: str) -> AsyncIterator[AsyncIterator[list[Entry]]]:
     """The batches that come on `streams` from their first entry on."""
     stop = asyncio.Event()
-    batches = follow(client, dict.fromkeys(streams, FIRST_ID), stop)
+    batches = follow(RedisSource(client, KEYS), dict.fromkeys(streams, FIRST_ID), stop)
     try:
         async with asyncio.timeout(20):
             yield batches
@@ -68,7 +68,7 @@ async def test_several_streams_come_in_the_order_of_their_ids(any_redis: redis.a
 async def test_it_can_begin_with_what_comes_now(any_redis: redis.asyncio.Redis) -> None:
     """Also on a stream that nobody has written yet."""
     await any_redis.xadd("a", {"n": 1}, id="5-1")
-    assert await last_ids(any_redis, ["a", "none"]) == {"a": "5-1", "none": FIRST_ID}
+    assert await last_ids(RedisSource(any_redis, KEYS), ["a", "none"]) == {"a": "5-1", "none": FIRST_ID}
 
 
 @pytest.mark.server
@@ -117,40 +117,6 @@ class Writer:
         assert isinstance(written, Committed)
         self.book = written.book
         return written.book
-
-
-async def entries_after(client: redis.asyncio.Redis, entry_id: str) -> list[Entry]:
-    """What is on the code's tape behind an id."""
-    found: Any = await client.xrange(KEYS.tape_of(CODE), f"({entry_id}", "+")
-    return [Entry(KEYS.tape_of(CODE), entry_id.decode(), fields) for entry_id, fields in found]
-
-
-async def test_a_book_follows_its_tape(any_redis: redis.asyncio.Redis) -> None:
-    """Joined between two polls, given every entry since the first."""
-    writer, follower = Writer(any_redis), BookFollower(any_redis, KEYS, CODE)
-    await follower.reread()
-    assert follower.held is None
-    await writer.poll(row("buy", 1, "UBS", 100))
-    await follower.reread()
-    last = await writer.poll(row("buy", 1, "UBS", 200))
-    await follower.take(await entries_after(any_redis, FIRST_ID), START_MS)
-    assert follower.held is not None
-    assert (follower.held.seq, follower.held.rows) == (2, last.rows)
-
-
-async def test_a_book_whose_tape_has_a_hole_is_read_again(any_redis: redis.asyncio.Redis) -> None:
-    """And followed on from there."""
-    writer, follower = Writer(any_redis), BookFollower(any_redis, KEYS, CODE)
-    await writer.poll(row("buy", 1, "UBS", 100))
-    await follower.reread()
-    missed = await writer.poll(row("buy", 1, "UBS", 200))
-    last = await writer.poll(row("buy", 1, "UBS", 300))
-    await follower.take(await entries_after(any_redis, missed.entry_id), START_MS)
-    assert follower.held is not None
-    assert (follower.held.seq, follower.held.rows) == (3, last.rows)
-    await writer.poll(row("buy", 1, "UBS", 400))
-    await follower.take(await entries_after(any_redis, last.entry_id), START_MS)
-    assert follower.held.seq == 4
 
 
 @pytest.mark.server

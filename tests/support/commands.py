@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +58,9 @@ class Running:
         """What it said so far."""
         return self._err.read_text()
 
-    def until(self, condition: Callable[["Running"], object]) -> None:
+    def until(self, condition: Callable[["Running"], object], timeout_s: float = START_TIMEOUT_S) -> None:
         """Return once `condition` of it holds; fails if it ends before."""
-        wait_until(lambda: condition(self) or self.process.poll() is not None)
+        wait_until(lambda: condition(self) or self.process.poll() is not None, timeout_s)
         assert condition(self), (self.process.poll(), self.out, self.err)
 
     def interrupt(self) -> Ended:
@@ -74,12 +74,18 @@ class Running:
 
 
 @contextmanager
-def running(name: str, *arguments: str, directory: Path, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+def running(
+    name: str,
+    *arguments: str,
+    directory: Path,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = COMMAND,
+) -> Iterator[Running]:
     """A command in the background, called `name` in `directory`; killed at the end of the block."""
     out, err = directory / f"{name}.out", directory / f"{name}.err"
     with out.open("wb") as out_file, err.open("wb") as err_file:
         process = subprocess.Popen(
-            [*COMMAND, *arguments], cwd=directory, env=_environment(env), stdout=out_file, stderr=err_file
+            [*program, *arguments], cwd=directory, env=_environment(env), stdout=out_file, stderr=err_file
         )
     try:
         yield Running(process, out, err)

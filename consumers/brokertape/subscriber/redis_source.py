@@ -8,14 +8,14 @@ from typing import Any, cast
 from redis.asyncio import RedisCluster
 
 from brokertape.subscriber.source import Entry, Span
-from brokertape.subscriber.view import wall_clock_ms
 from brokertape.tape.book import Book
 from brokertape.tape.codec import load
-from brokertape.tape.connection import RedisClient, connect, run_pipeline, store_errors
+from brokertape.tape.connection import RedisClient, connect, run_pipeline, server_time_ms, store_errors
 from brokertape.tape.errors import DecodeError, StoreRefused, StoreUnavailable
 from brokertape.tape.events import StatusEvent
 from brokertape.tape.interest import INTEREST_TTL_S, member_of
 from brokertape.tape.keys import Keys
+from brokertape.tape.market_time import wall_clock_ms
 from brokertape.tape.meta import read_meta
 from brokertape.tape.start import FIRST_ID
 from brokertape.tape.want import Want
@@ -28,16 +28,21 @@ BOOKS_AT_ONCE = 100
 
 
 class RedisSource:
-    """Reads the tape under `prefix` at `url`; nothing is sent before the first call.
+    """Reads the tape of `keys` by `client`, which it closes at its end."""
 
-    Raises:
-        StoreRefused: `url` cannot be used.
-        InvalidKeys: `prefix` cannot.
-    """
+    def __init__(self, client: RedisClient, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
 
-    def __init__(self, url: str, prefix: str) -> None:
-        self._keys = Keys(prefix)
-        self._client: RedisClient = connect(url, command_timeout_s=COMMAND_TIMEOUT_S)
+    @classmethod
+    def at(cls, url: str, prefix: str) -> "RedisSource":
+        """The tape at `url`, with the partitions that `keys` will find; nothing is sent before that.
+
+        Raises:
+            StoreRefused: `url` cannot be used.
+            InvalidKeys: `prefix` cannot.
+        """
+        return cls(connect(url, command_timeout_s=COMMAND_TIMEOUT_S), Keys(prefix))
 
     def now_ms(self) -> int:
         """This machine's clock."""
@@ -82,7 +87,7 @@ class RedisSource:
             raise
         return [
             Entry(stream.decode(), entry_id.decode(), fields)
-            for stream, entries in (reply or {}).items()
+            for stream, entries in dict(reply or ()).items()
             for entry_id, fields in entries
         ]
 
@@ -92,8 +97,7 @@ class RedisSource:
         if not members:
             return
         with store_errors():
-            seconds, microseconds = await self._client.time()
-            expiry = seconds * 1000 + microseconds // 1000 + round(INTEREST_TTL_S * 1000)
+            expiry = await server_time_ms(self._client, self._keys.interest) + round(INTEREST_TTL_S * 1000)
             await self._client.zadd(self._keys.interest, dict.fromkeys(members, expiry))
             payload = want.model_dump_json()
             await self._client.hset(self._keys.interest_want, mapping=dict.fromkeys(members, payload))

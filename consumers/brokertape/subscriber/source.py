@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from brokertape.tape.book import Book
+from brokertape.tape.errors import TapeError
 from brokertape.tape.events import StatusEvent
 from brokertape.tape.keys import Keys
 from brokertape.tape.want import Want
@@ -25,6 +26,10 @@ class Span:
 
     last_id: str
     last_entry_id: str | None
+
+
+class EndOfTape(TapeError):
+    """Raised by a source that has an end, when it is reached: the subscription ends."""
 
 
 class Source(Protocol):
@@ -49,7 +54,10 @@ class Source(Protocol):
         """The latest status of everything that has one."""
 
     async def read(self, after: Mapping[str, str], block_ms: int) -> Sequence[Entry]:
-        """What comes on each stream behind the id, in order per stream; waits up to `block_ms` for the first."""
+        """What comes on each stream behind the id, in order per stream; waits up to `block_ms` for the first.
+
+        Raises EndOfTape when nothing will ever come.
+        """
 
     async def want(self, codes: Collection[str], subscriber: str, want: Want) -> None:
         """Ask publishers for `codes` for the next while; repeated to stay."""

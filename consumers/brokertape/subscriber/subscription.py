@@ -6,22 +6,26 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from brokertape.subscriber.beginning import Beginning, StartAt, beginning_of
 from brokertape.subscriber.books import Books, Counts
 from brokertape.subscriber.buffer import End, WhenSlow, buffer_for
 from brokertape.subscriber.events import Connection, Event, State, Status, Update
+from brokertape.subscriber.frames import frame
 from brokertape.subscriber.interest import Interest
 from brokertape.subscriber.lane import Lane
 from brokertape.subscriber.position import Position
 from brokertape.subscriber.redis_source import RedisSource
-from brokertape.subscriber.source import Source
+from brokertape.subscriber.source import EndOfTape, Source
 from brokertape.subscriber.view import BookView
 from brokertape.tape.backoff import backoff
 from brokertape.tape.errors import InvalidCode, StoreUnavailable
 from brokertape.tape.keys import DEFAULT_PREFIX, Keys, check_code
 from brokertape.tape.want import Want
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 log = logging.getLogger("brokertape.subscriber")
 
@@ -74,7 +78,7 @@ def subscribe(
     beginning = beginning_of(start, since, position)
     want = Want(weight=weight, max_staleness_s=max_staleness_s) if asks else None
     if isinstance(source, str):
-        source = RedisSource(source, prefix)
+        source = RedisSource.at(source, prefix)
     return Subscription(source, wanted, max_age, beginning, when_slow, buffer, want, name)
 
 
@@ -151,6 +155,11 @@ class Subscription:
         shown, held = self._shown.get(code), self._books.followers[code].book
         return held if shown is not None and held is not None and held.version == shown.version else shown
 
+    def frame(self, code: str) -> "DataFrame | None":
+        """That list as the vendor's SDK gives it (see `frames.frame`); None until there is one. Raises InvalidCode."""
+        book = self.book(code)
+        return None if book is None else frame(book)
+
     @property
     def position(self) -> dict[str, Any]:
         """Where the owner of this subscription has come to: a small JSON value for `subscribe(position=…)`."""
@@ -202,10 +211,12 @@ class Subscription:
     # --- what runs behind it ------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        """Only an error ends this by itself; it comes out where events are taken."""
+        """Only an error ends this by itself, which comes out where events are taken, and the end of a recording."""
         try:
             await self._refuse()
             await self._follow()
+        except* EndOfTape:
+            self._buffer.end(End(None))
         except* Exception as group:
             self._buffer.end(End(_first_of(group)))
 

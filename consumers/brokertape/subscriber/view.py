@@ -1,20 +1,15 @@
 """The list of one code as a subscriber holds it: immutable, and aware of how old it is."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from brokertape.tape.book import Book
 from brokertape.tape.events import TapeEvent
+from brokertape.tape.market_time import wall_clock_ms
 from brokertape.tape.rows import ListView, Row
 
 NowMs = Callable[[], int]
-
-
-def wall_clock_ms() -> int:
-    """The system's clock, ms since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class Book(Model):
             "trading_date": self.trading_date.encode(),
             "hash": self.hash.encode(),
             "repeated": orjson.dumps(self.repeated),
-            "snapshot": self.snapshot.model_dump_json().encode(),
+            "snapshot": orjson.dumps(self.snapshot, default=vars),
         }
 
     @classmethod

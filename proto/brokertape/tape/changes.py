@@ -8,6 +8,7 @@ from pydantic import Field
 from brokertape.tape._model import Model
 from brokertape.tape.errors import ApplyError
 from brokertape.tape.rows import Row, in_order
+from brokertape.tape.wire_types import Counted
 
 Kind = Literal["entered", "left", "flipped", "net", "activity", "ranked"]
 
@@ -34,8 +35,8 @@ class Change(Model):
     """
 
     broker_name: str
-    ordinal: int | None = Field(default=None, exclude_if=lambda ordinal: ordinal is None)
-    kinds: tuple[Kind, ...]
+    ordinal: Counted | None = Field(default=None, exclude_if=lambda ordinal: ordinal is None)
+    kinds: tuple[Kind, ...] = Field(json_schema_extra={"minItems": 1, "uniqueItems": True})
     before: Row | None
     after: Row | None
     flow: Flow | None

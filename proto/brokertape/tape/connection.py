@@ -13,17 +13,18 @@ from typing import Any, cast
 
 from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from brokertape.tape.errors import StoreRefused, StoreUnavailable
+from brokertape.tape.sentinel import SentinelUrlError, sentinel_client
+from brokertape.tape.timed import TimedCluster, TimedRedis, no_retry
 
 RedisClient = Redis | RedisCluster
 
 CLUSTER = "+cluster"
-SCHEMES = ("redis", "rediss", "unix", f"redis{CLUSTER}", f"rediss{CLUSTER}")
+SENTINEL = "+sentinel"
+SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
 
-_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&]*")
+_PASSWORD_OPTION = re.compile(r"([?&](?:sentinel_|ssl_)?password=)[^&]*")
 
 _UNAVAILABLE = (
     exceptions.ConnectionError,  # and with it BusyLoadingError, MasterNotFoundError
@@ -44,8 +45,10 @@ def connect(url: str, *, command_timeout_s: float = 5.0, max_connections: int = 
     """A client of the Redis at `url`; nothing is sent yet.
 
     Args:
-        url: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://` / `rediss+cluster://` for any node of
-            a Cluster. User, password, database and redis-py's options (`?ssl_ca_certs=…`) go into the URL.
+        url: `redis://`, `rediss://` (TLS), `unix://`, `redis+cluster://` / `rediss+cluster://` for any node of a
+            Cluster, or `redis+sentinel://host1:26379,host2:26379/<service>[/<db>]` / `rediss+sentinel://` for the
+            master that Sentinels name. User, password, database and redis-py's options (`?ssl_ca_certs=…`) go into
+            the URL; the Sentinels' own login is `?sentinel_username=…&sentinel_password=…`.
         command_timeout_s: How long one command may take; it must be longer than any blocking read.
         max_connections: Bound of the connection pool.
 
@@ -64,42 +67,31 @@ def connect(url: str, *, command_timeout_s: float = 5.0, max_connections: int = 
         "legacy_responses": False,
     }
     try:
+        if scheme.endswith(SENTINEL):
+            return _checked(
+                sentinel_client(rest, is_tls="rediss" in scheme, command_timeout_s=command_timeout_s, options=options)
+            )
         if scheme.endswith(CLUSTER):
             url = f"{scheme.removesuffix(CLUSTER)}://{rest}"
-            cluster = cast("_TimedCluster", _TimedCluster.from_url(url, retry=_no_retry(), **options))
+            cluster = cast("TimedCluster", TimedCluster.from_url(url, retry=no_retry(), **options))
             cluster.command_timeout_s = command_timeout_s
             return cluster
-        client = cast("_TimedRedis", _TimedRedis.from_url(url, retry=_no_retry(), **options))
+        client = cast("TimedRedis", TimedRedis.from_url(url, retry=no_retry(), **options))
         client.command_timeout_s = command_timeout_s
-        pool = client.connection_pool
-        pool.connection_class(**pool.connection_kwargs)  # an unknown option shows now, not at the first command
-        return client
+        return _checked(client)
+    except SentinelUrlError as error:
+        raise StoreRefused(f"Redis URL {redact(url)!r}: {error}") from error
     except (ValueError, TypeError) as error:
         # What cannot be read may be the password, and the error then quotes a part of it.
         reason = "write special characters of user and password as %XX" if "@" in url else str(error)
         raise StoreRefused(f"Redis URL {redact(url)!r}: {reason}") from error
 
 
-class _TimedRedis(Redis):
-    """A client whose every command is bounded as a whole."""
-
-    command_timeout_s: float | None = None
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """As redis-py's; raises TimeoutError. The connection is closed with it, so no late reply is mistaken."""
-        async with asyncio.timeout(self.command_timeout_s):
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's own
-
-
-class _TimedCluster(RedisCluster):
-    """The same for a Cluster."""
-
-    command_timeout_s: float | None = None
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """As redis-py's; raises TimeoutError."""
-        async with asyncio.timeout(self.command_timeout_s):
-            return await super().execute_command(*args, **options)
+def _checked(client: TimedRedis) -> TimedRedis:
+    """`client`, once an unknown option has had its chance to show: now, not at the first command."""
+    pool = client.connection_pool
+    pool.connection_class(**pool.connection_kwargs)
+    return client
 
 
 async def run_pipeline(client: RedisClient, pipeline: Any) -> Any:
@@ -108,8 +100,15 @@ async def run_pipeline(client: RedisClient, pipeline: Any) -> Any:
         return await pipeline.execute()
 
 
-def _no_retry() -> Retry:
-    return Retry(NoBackoff(), 0)
+async def server_time_ms(client: RedisClient, key: str) -> int:
+    """Now (ms since 1970) by the clock of the server that keeps `key`. Raises StoreError."""
+    with store_errors():
+        if isinstance(client, RedisCluster):
+            await client.initialize()
+            seconds, microseconds = await client.time(target_nodes=client.get_node_from_key(key))
+        else:
+            seconds, microseconds = await client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
 
 
 def redact(url: str) -> str:

@@ -8,6 +8,20 @@ from brokertape.tape._model import Model
 from brokertape.tape.changes import Change
 from brokertape.tape.market_time import rfc3339
 from brokertape.tape.rows import ListView, Row, Side
+from brokertape.tape.wire_types import (
+    Code,
+    Counted,
+    Epoch,
+    FeedEventId,
+    HistoryEventId,
+    Millis,
+    RowsHash,
+    Seconds,
+    Source,
+    TapeEventId,
+    Time,
+    TradingDate,
+)
 
 BaselineReason = Literal["first_seen", "server_changed", "rolled_back"]
 BrokenRule = Literal["total_vol", "total_turnover", "emptied", "data_time_back"]
@@ -15,23 +29,22 @@ StatusScope = Literal["gateway", "market", "code", "publisher"]
 
 
 class TapeData(Model):
-    """What every event on the tape carries. Stamps in ms since 1970 but `data_time`, which is in s.
+    """What every event on the tape carries. Stamps in ms since 1970 but `data_time`, which is in s."""
 
-    `since` is when the request of the last good poll before this one was sent: what changed, changed after
-    `since` and before `observed_at`. `hash` is that of the rows after the event.
-    """
-
-    code: str
-    epoch: int
-    seq: int
-    prev_seq: int | None
-    trading_date: str
-    data_time: int | None
-    since: int | None
-    observed_at: int
-    published_at: int
+    code: Code
+    epoch: Epoch
+    seq: Counted
+    prev_seq: Counted | None = Field(description="The `seq` it follows; None at 1.")
+    trading_date: TradingDate
+    data_time: Seconds | None = Field(description="The gateway's update stamp, in s since 1970.")
+    since: Millis | None = Field(
+        description="When the request of the last good poll before this one was sent, in ms since 1970: what changed, "
+        "changed after it and before `observed_at`. None in a baseline."
+    )
+    observed_at: Millis = Field(description="When the gateway's reply arrived, in ms since 1970.")
+    published_at: Millis = Field(description="When the event was handed to Redis, in ms since 1970.")
     list: ListView
-    hash: str
+    hash: RowsHash = Field(description="Of the rows after the event.")
 
 
 class BaselineData(TapeData):
@@ -44,14 +57,14 @@ class BaselineData(TapeData):
 class ChangeData(TapeData):
     """One poll that found something moved; applied as a whole."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...] = Field(json_schema_extra={"minItems": 1})
 
 
 class Closing(Model):
     """The last state of the trading date before a rollover."""
 
-    trading_date: str
-    data_time: int | None
+    trading_date: TradingDate
+    data_time: Seconds | None
     rows: tuple[Row, ...]
 
 
@@ -75,13 +88,13 @@ class CorrectionData(TapeData):
     """The same date restated in a way trading cannot cause: consumers restate, it is not flow."""
 
     rows: tuple[Row, ...]
-    broken: tuple[Broken, ...]
+    broken: tuple[Broken, ...] = Field(json_schema_extra={"minItems": 1})
 
 
 class HistoryRow(Model):
     """A row of a past day: the gateway gives no prices or totals for it."""
 
-    rank: int
+    rank: Counted
     side: Side
     broker_name: str
     net_vol: int | None
@@ -90,10 +103,10 @@ class HistoryRow(Model):
 class HistoryData(Model):
     """The final list of a past trading day; never a base for a diff."""
 
-    code: str
-    trading_date: str
-    days_before: int
-    data_time: int | None
+    code: Code
+    trading_date: TradingDate
+    days_before: Counted
+    data_time: Seconds | None
     rows: tuple[HistoryRow, ...]
 
 
@@ -109,16 +122,16 @@ class StatusData(Model):
 class WatermarkEntry(Model):
     """How far one code was truly seen."""
 
-    observed_at: int
-    data_time: int | None
-    epoch: int
-    seq: int
+    observed_at: Millis
+    data_time: Seconds | None
+    epoch: Epoch
+    seq: Counted
 
 
 class WatermarkData(Model):
     """Tells "nothing changed" from "nobody looked"."""
 
-    codes: dict[str, WatermarkEntry]
+    codes: dict[Code, WatermarkEntry]
 
 
 class Envelope(Model):
@@ -126,10 +139,10 @@ class Envelope(Model):
 
     specversion: Literal["1.0"] = "1.0"
     type: str
-    source: str
+    source: Source
     id: str
     subject: str
-    time: str
+    time: Time
     datacontenttype: Literal["application/json"] = "application/json"
 
     @property
@@ -144,30 +157,38 @@ class Envelope(Model):
 
 
 class BaselineEvent(Envelope):
-    """`brokertape.baseline.v1`."""
+    """`brokertape.baseline.v1`: complete state, which begins an epoch."""
 
     type: Literal["brokertape.baseline.v1"] = "brokertape.baseline.v1"
+    id: TapeEventId
+    subject: Code
     data: BaselineData
 
 
 class ChangeEvent(Envelope):
-    """`brokertape.change.v1`."""
+    """`brokertape.change.v1`: what moved in one poll, to be applied as a whole."""
 
     type: Literal["brokertape.change.v1"] = "brokertape.change.v1"
+    id: TapeEventId
+    subject: Code
     data: ChangeData
 
 
 class RolloverEvent(Envelope):
-    """`brokertape.rollover.v1`."""
+    """`brokertape.rollover.v1`: the trading date moved on."""
 
     type: Literal["brokertape.rollover.v1"] = "brokertape.rollover.v1"
+    id: TapeEventId
+    subject: Code
     data: RolloverData
 
 
 class CorrectionEvent(Envelope):
-    """`brokertape.correction.v1`."""
+    """`brokertape.correction.v1`: the same date restated in a way trading cannot cause; not flow."""
 
     type: Literal["brokertape.correction.v1"] = "brokertape.correction.v1"
+    id: TapeEventId
+    subject: Code
     data: CorrectionData
 
 
@@ -175,6 +196,8 @@ class HistoryEvent(Envelope):
     """`brokertape.history.v1`, on the history stream."""
 
     type: Literal["brokertape.history.v1"] = "brokertape.history.v1"
+    id: HistoryEventId
+    subject: Code
     data: HistoryData
 
 
@@ -182,6 +205,7 @@ class StatusEvent(Envelope):
     """`brokertape.status.v1`, on the feed; subject is its name."""
 
     type: Literal["brokertape.status.v1"] = "brokertape.status.v1"
+    id: FeedEventId
     data: StatusData
 
     @property
@@ -194,6 +218,7 @@ class WatermarkEvent(Envelope):
     """`brokertape.watermark.v1`, on the feed every 5 s; subject is the publisher."""
 
     type: Literal["brokertape.watermark.v1"] = "brokertape.watermark.v1"
+    id: FeedEventId
     data: WatermarkData
 
 

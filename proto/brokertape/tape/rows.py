@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Literal
 
 from brokertape.tape._model import Model
+from brokertape.tape.wire_types import Count, Counted
 
 Side = Literal["buy", "sell"]
 
@@ -17,7 +19,7 @@ class Row(Model):
     `rank` counts from 1 on each side in the gateway's order. A number the gateway left out is None.
     """
 
-    rank: int
+    rank: Counted
     side: Side
     broker_name: str
     net_vol: int | None
@@ -43,8 +45,8 @@ class ListView(Model):
     seller's) and `unseen_high` (the last buyer's), in shares; None when the gateway left that number out.
     """
 
-    buy_rows: int
-    sell_rows: int
+    buy_rows: Count
+    sell_rows: Count
     buy_complete: bool
     sell_complete: bool
     unseen_low: int | None
@@ -67,7 +69,7 @@ class ListView(Model):
 
 def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Rows as every event lists them: buyers first, then sellers, each by rank."""
-    return tuple(sorted(rows, key=lambda row: row.place))
+    return tuple(sorted(rows, key=attrgetter("side", "rank")))
 
 
 def hash_rows(rows: Sequence[Row]) -> str:
@@ -75,8 +77,5 @@ def hash_rows(rows: Sequence[Row]) -> str:
 
     SHA-256 over the UTF-8 lines `side|rank|broker_name|net_vol`, buyers first, by rank; None is written as nothing.
     """
-    digest = hashlib.sha256()
-    for row in rows:
-        net_vol = "" if row.net_vol is None else row.net_vol
-        digest.update(f"{row.side}|{row.rank}|{row.broker_name}|{net_vol}\n".encode())
-    return digest.hexdigest()[:16]
+    lines = [f"{row.side}|{row.rank}|{row.broker_name}|{'' if row.net_vol is None else row.net_vol}\n" for row in rows]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]

@@ -55,8 +55,13 @@ def _complain(fault: faults.Fault) -> int:
 def _start(context: typer.Context, work: Callable[..., Coroutine[Any, Any, int | None]]) -> int:
     """Run `work(settings, stop)` with the settings of the command line; its exit code."""
     settings = _settings(context)
+    return _print(lambda: run(lambda stop: work(settings, stop)))
+
+
+def _print(work: Callable[[], int]) -> int:
+    """Do `work`, which prints; its exit code."""
     try:
-        return run(lambda stop: work(settings, stop))
+        return work()
     except BrokenPipeError:  # `brokertape tail | head`: whoever read has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return faults.OK
@@ -343,6 +348,21 @@ def watch_list(
 
 
 @commands.command()
+def schema(
+    event: str | None = typer.Argument(
+        None, metavar="EVENT", help="One type of event alone, as `change`: its JSON Schema.", show_default=False
+    ),
+    output: Path | None = typer.Option(
+        None, "--output", metavar="DIR", help="Write files into this directory instead: the document and every schema."
+    ),
+) -> int:
+    """Print the contract for other languages: the AsyncAPI document, or the JSON Schema of one event."""
+    from brokertape.cli.schema import schema as work
+
+    return _print(lambda: work(event, output))
+
+
+@commands.command()
 def demo(
     context: typer.Context,
     seconds: float | None = typer.Option(
@@ -351,6 +371,9 @@ def demo(
     keep: Path | None = typer.Option(
         None, "--keep", metavar="DIR", help="An empty directory in which everything is kept; by default none is."
     ),
+    port: int | None = typer.Option(
+        None, "--port", min=1, max=65535, help="Where its Redis listens on this host; by default 6390, or a free one."
+    ),
 ) -> int:
     """Show everything at once on a simulated gateway and a private Redis, then check every value stored.
 
@@ -358,4 +381,4 @@ def demo(
     """
     from brokertape.cli.demo import demo as work
 
-    return _start(context, partial(work, seconds=seconds, keep=keep))
+    return _start(context, partial(work, seconds=seconds, keep=keep, port=port))

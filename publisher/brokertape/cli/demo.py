@@ -1,7 +1,9 @@
 """`brokertape demo`: the whole product on a simulated gateway and a real server, and proof that nothing was lost."""
 
 import asyncio
+import contextlib
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +16,8 @@ from brokertape.cli.faults import OK, UNHEALTHY, SettingsError
 from brokertape.cli.settings import Settings
 
 SHOWN_FAULTS = 10
+LOOPBACK = "127.0.0.1"
+DEMO_PORT = 6390  # not Redis' own 6379, which may well be taken; the README's lines connect to it
 
 # What must have happened, per minute; in less than JUDGED_FROM_S, only that something did. The first round, which
 # can find no change, takes CHANGES_FROM_S.
@@ -23,8 +27,12 @@ JUDGED_FROM_S = 25.0
 CHANGES_FROM_S = 15.0
 
 
-async def demo(_settings: Settings, stop: asyncio.Event, *, seconds: float | None, keep: Path | None) -> int:
+async def demo(
+    _settings: Settings, stop: asyncio.Event, *, seconds: float | None, keep: Path | None, port: int | None
+) -> int:
     """Run everything until `stop` is set or for `seconds`; then end it in order and check every value stored.
+
+    The tape can be read meanwhile, from this host: on `port`, by default DEMO_PORT, or any other if that is taken.
 
     Returns:
         0, or 1 if too little happened, or anything is missing, doubled or altered.
@@ -37,7 +45,7 @@ async def demo(_settings: Settings, stop: asyncio.Event, *, seconds: float | Non
     directory = _new_directory(keep)
     is_well = False
     try:
-        run = DemoRun(directory, console)
+        run = DemoRun(directory, console, free_port(port))
         report = await run.until(stop, seconds)
         # Whoever ends it early knows why little happened.
         faults = [*report.faults, *([] if stop.is_set() else too_little(report, run.elapsed_s))]
@@ -59,6 +67,18 @@ def too_little(report: Report, elapsed_s: float) -> Iterator[str]:
     for what, count, least in (("polls", report.polls, least_polls), ("changes", report.changes, least_changes)):
         if count < least:
             yield f"{count} {what} in {elapsed_s:.0f} s, at least {least} were due"
+
+
+def free_port(port: int | None) -> int:
+    """`port`, if it can be listened on; without a wish, DEMO_PORT or any other.
+
+    Raises:
+        SettingsError: Somebody else has the port that was asked for.
+    """
+    for wish in (DEMO_PORT, 0) if port is None else (port,):
+        with contextlib.suppress(OSError), socket.create_server((LOOPBACK, wish)) as listening:
+            return int(listening.getsockname()[1])
+    raise SettingsError(f"--port {port}: something else listens there, choose another or leave it out")
 
 
 def _new_directory(keep: Path | None) -> Path:

@@ -47,10 +47,14 @@ class _Parts:
 
 
 class DemoRun:
-    """A run with all its files in the empty `directory`, shown on `console`. `elapsed_s`: for how long it polled."""
+    """A run with all its files in the empty `directory`, shown on `console`, its Redis on `port` of this host.
 
-    def __init__(self, directory: Path, console: Console) -> None:
+    `elapsed_s`: for how long it polled.
+    """
+
+    def __init__(self, directory: Path, console: Console, port: int) -> None:
         self._directory = directory
+        self._port = port
         self._console = console
         self._answers = directory / "answers.jsonl"
         self._database = directory / "tape.db"
@@ -63,7 +67,7 @@ class DemoRun:
             ServerError, DemoFailed: A part did not come up, or did not end as it should.
         """
         async with AsyncExitStack() as stack:
-            server = stack.enter_context(RedisServer(self._directory / "redis"))
+            server = stack.enter_context(RedisServer(self._directory / "redis", port=self._port))
             client = await stack.enter_async_context(open_redis(RedisGroup.model_validate({"url": server.url})))
             address, parts = await self._start(stack, server.url)
             watcher = DemoWatcher(client, KEYS, CODES, address, self._answers, self._database)
@@ -97,6 +101,7 @@ class DemoRun:
         if not await _first_event(watcher, stop):
             return
         ends = "Ctrl-C ends it" if seconds is None else f"ends after {seconds:g} s"
+        self._console.print(f"the tape is at redis://localhost:{self._port}", markup=False)
         show = self._show_live if self._console.is_terminal else self._show_lines
         ended = asyncio.Event()
         following = asyncio.create_task(watcher.follow_tape(ended))

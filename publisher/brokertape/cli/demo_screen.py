@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from brokertape.cli.book_table import age_text, book_table
-from brokertape.cli.held_book import HeldBook
+from brokertape.subscriber import BookView
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class DemoState:
     budget_limit: int
     polls: int = 0
     stored: int = 0
-    books: Mapping[str, HeldBook] = field(default_factory=dict)
+    books: Mapping[str, BookView] = field(default_factory=dict)
     lines: Sequence[str] = ()
 
     @property

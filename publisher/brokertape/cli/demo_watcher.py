@@ -7,18 +7,18 @@ import time
 from collections import deque
 from contextlib import closing
 from pathlib import Path
-from typing import cast
 
 from brokertape.cli.budget_use import budget_used
 from brokertape.cli.demo_screen import DemoState
 from brokertape.cli.follow import follow
-from brokertape.cli.held_book import HeldBook
 from brokertape.cli.lines import line_of
 from brokertape.cli.settings import BudgetGroup
-from brokertape.tape.book import Book
+from brokertape.subscriber import BookView
+from brokertape.subscriber.redis_source import RedisSource
 from brokertape.tape.codec import decode_entry
-from brokertape.tape.connection import RedisClient, store_errors
+from brokertape.tape.connection import RedisClient
 from brokertape.tape.keys import Keys
+from brokertape.tape.market_time import wall_clock_ms
 from brokertape.tape.start import FIRST_ID
 
 LINES = 10
@@ -31,6 +31,7 @@ class DemoWatcher:
         self, client: RedisClient, keys: Keys, codes: tuple[str, ...], account: str, answers: Path, database: Path
     ) -> None:
         self._client = client
+        self._source = RedisSource(client, keys)
         self._keys = keys
         self._codes = codes
         self._account = account
@@ -45,7 +46,7 @@ class DemoWatcher:
     async def follow_tape(self, stop: asyncio.Event) -> None:
         """Keep a line for every event, until `stop` is set."""
         after = dict.fromkeys(self._keys.tapes(), FIRST_ID)
-        async for entries in follow(self._client, after, stop):
+        async for entries in follow(self._source, after, stop):
             self._lines.extend(line_of(decode_entry(entry.fields)) for entry in entries)
 
     def take_lines(self) -> list[str]:
@@ -56,23 +57,17 @@ class DemoWatcher:
 
     async def look(self) -> DemoState:
         """How things stand now."""
-        books = {code: await self._book(code) for code in self._codes}
+        books = await self._source.books(self._codes)
         return DemoState(
-            now=time.time_ns() // 1_000_000,
+            now=wall_clock_ms(),
             elapsed_s=time.monotonic() - self._began_s,
             budget_used=await budget_used(self._client, self._keys, self._account, self._budget),
             budget_limit=self._budget.limit,
             polls=self._count_polls(),
             stored=self._count_stored(),
-            books={code: book for code, book in books.items() if book is not None},
+            books={code: BookView.of(book, None, wall_clock_ms) for code, book in books.items()},
             lines=tuple(self._lines),
         )
-
-    async def _book(self, code: str) -> HeldBook | None:
-        with store_errors():
-            fields = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.book(code)))
-        book = Book.from_hash(fields)
-        return None if book is None else HeldBook.of(book)
 
     def _count_polls(self) -> int:
         """Lines of the gateway's log, of which only what is new is read."""

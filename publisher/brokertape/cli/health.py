@@ -4,7 +4,8 @@ Unhealthy is:
 
 - no publisher holds a lease: nobody polls;
 - a live publisher's gateway is lost or refuses;
-- a watched code is refused or suspended, or, while the market trades, was not seen for longer than promised
+- a code that operators watch is refused (what only subscribers ask for, they are told themselves);
+- a code that anybody wants is suspended, or, while the market trades, was not seen for longer than promised
   (`max_staleness_s` and 5 s) or, without a promise, than three rounds of the whole list take, at least 60 s;
 - a consumer group has left an entry unread or unacknowledged for 60 s, or has given one up.
 """
@@ -23,12 +24,17 @@ RESTING = ("lunch", "closed")
 
 @dataclass(frozen=True, slots=True)
 class CodeSeen:
-    """A watched code: when it was last truly seen (ms, None: never), its last `seq`, and the staleness promised."""
+    """A wanted code: when it was last truly seen (ms, None: never), its last `seq`, and the staleness promised.
+
+    `is_watched` by operators; `subscribers` is how many live ones ask for it.
+    """
 
     code: str
     observed_at: int | None
     seq: int | None
     max_staleness_s: float | None
+    is_watched: bool = True
+    subscribers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,8 @@ def _code_troubles(tape: TapeState) -> Iterator[str]:
     yield from (f"{code} cannot be watched: {reason}" for code, reason in tape.refused.items())
     for code in tape.codes:
         state = tape.state_of("code", code.code)
+        if state == "refused" and not code.is_watched:
+            continue
         if state in ("refused", "suspended"):
             yield f"{code.code} is {state}"
         elif code.observed_at is None:

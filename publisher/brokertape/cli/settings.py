@@ -82,8 +82,9 @@ class RedisGroup(Group):
 
     url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379"),
-        description="`redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://` for any node of a Cluster; "
-        "user, password, database and `?ssl_ca_certs=FILE` go into it",
+        description="`redis://`, `rediss://` (TLS), `unix://`, `redis+cluster://` for any node of a Cluster, or "
+        "`redis+sentinel://HOST:26379,HOST:26379/SERVICE` for the master that Sentinels name; user, password, "
+        "database and `?ssl_ca_certs=FILE` go into it, the Sentinels' own login as `?sentinel_password=…`",
     )
     prefix: Annotated[str, AfterValidator(_key_prefix)] = Field(
         DEFAULT_PREFIX, description="First part of every key of the tape"

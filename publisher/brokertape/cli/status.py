@@ -17,6 +17,7 @@ from brokertape.cli.lines import plain
 from brokertape.cli.redis_link import find_keys, open_redis
 from brokertape.cli.settings import Settings
 from brokertape.cli.tape_state import read_tape_state
+from brokertape.cli.watch import wanted_by
 
 
 async def status(settings: Settings, *, as_json: bool) -> int:
@@ -55,13 +56,14 @@ def _tables(tape: TapeState) -> Iterator[Table]:
         [(lease.publisher, lease.account, used.get(lease.account, "")) for lease in tape.leases],
     )
     yield _table(
-        ("Code", "Seen", "Allowed", "Last", "State"),
+        ("Code", "Seen", "Allowed", "Last", "Wanted by", "State"),
         [
             (
                 code.code,
                 "never" if code.observed_at is None else f"{age_text(tape.now - code.observed_at)} ago",
                 "" if tape.is_resting else f"{tape.staleness_limit_s(code):.0f} s",
                 "" if code.seq is None else f"#{code.seq}",
+                wanted_by(is_watched=code.is_watched, subscribers=code.subscribers),
                 tape.state_of("code", code.code) or "",
             )
             for code in tape.codes

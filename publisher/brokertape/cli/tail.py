@@ -6,10 +6,12 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 
-from brokertape.cli.follow import Entry, follow, last_ids
+from brokertape.cli.follow import follow, last_ids
 from brokertape.cli.lines import line_of
 from brokertape.cli.redis_link import open_redis, wait_for_keys
 from brokertape.cli.settings import Settings
+from brokertape.subscriber.redis_source import RedisSource
+from brokertape.subscriber.source import Entry
 from brokertape.tape.codec import decode_entry
 from brokertape.tape.errors import DecodeError
 from brokertape.tape.keys import Keys, check_code
@@ -43,10 +45,10 @@ async def tail(
         keys = await wait_for_keys(client, settings.redis, stop)
         if keys is None:
             return
-        streams = _streams(keys, wanted, feed=feed)
-        after = dict.fromkeys(streams, FIRST_ID) if from_start else await last_ids(client, streams)
+        source, streams = RedisSource(client, keys), _streams(keys, wanted, feed=feed)
+        after = dict.fromkeys(streams, FIRST_ID) if from_start else await last_ids(source, streams)
         is_wanted = partial(_is_wanted, codes=wanted, feed=keys.feed)
-        async for entries in follow(client, after, stop):
+        async for entries in follow(source, after, stop):
             write(filter(is_wanted, entries))
 
 

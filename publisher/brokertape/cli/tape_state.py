@@ -7,24 +7,23 @@ from typing import Any, cast
 from brokertape.cli.budget_use import budget_used
 from brokertape.cli.health import BudgetUse, CodeSeen, GroupState, Lease, TapeState
 from brokertape.cli.settings import BudgetGroup
-from brokertape.publisher.watch import WatchList
+from brokertape.publisher.watch import Wanted, WatchList
 from brokertape.tape.codec import load
 from brokertape.tape.connection import RedisClient, store_errors
 from brokertape.tape.errors import StoreRefused
 from brokertape.tape.events import StatusEvent
 from brokertape.tape.keys import Keys
-from brokertape.tape.want import Want
 
 
 async def read_tape_state(client: RedisClient, keys: Keys, budget: BudgetGroup) -> TapeState:
     """The state of the tape now."""
     now = time.time_ns() // 1_000_000
-    watched = await WatchList(client, keys).read()
+    wanted = await WatchList(client, keys).wanted()
     leases = await read_leases(client, keys, now)
     return TapeState(
         now=now,
         requests_per_s=budget.limit / budget.window_s,
-        codes=[await _code_seen(client, keys, code, want) for code, want in sorted(watched.wants.items())],
+        codes=[await _code_seen(client, keys, code, wanted) for code in sorted(wanted.wants)],
         leases=leases,
         budgets=[
             BudgetUse(account, await budget_used(client, keys, account, budget), budget.limit)
@@ -32,18 +31,20 @@ async def read_tape_state(client: RedisClient, keys: Keys, budget: BudgetGroup) 
         ],
         groups=await read_groups(client, keys, now),
         statuses=await _statuses(client, keys, {lease.publisher for lease in leases}),
-        refused=watched.refused,
+        refused=wanted.watched.refused,
     )
 
 
-async def _code_seen(client: RedisClient, keys: Keys, code: str, want: Want) -> CodeSeen:
+async def _code_seen(client: RedisClient, keys: Keys, code: str, wanted: Wanted) -> CodeSeen:
     with store_errors():
         observed_at, seq = await client.hmget(keys.book(code), ["observed_at", "seq"])
     return CodeSeen(
         code,
         None if observed_at is None else int(observed_at),
         None if seq is None else int(seq),
-        want.max_staleness_s,
+        wanted.wants[code].max_staleness_s,
+        is_watched=code in wanted.watched.wants,
+        subscribers=wanted.asked.subscribers.get(code, 0),
     )
 
 

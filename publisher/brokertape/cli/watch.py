@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from brokertape.cli.faults import OK, UNHEALTHY, NoTape, SettingsError
+from brokertape.cli.lines import plain
 from brokertape.cli.redis_link import find_keys, open_redis
 from brokertape.cli.settings import Settings, shown_default
-from brokertape.publisher.watch import Watched, WatchList
+from brokertape.publisher.watch import Wanted, WatchList
 from brokertape.tape.keys import check_code
 from brokertape.tape.want import Want
 
@@ -40,13 +42,13 @@ async def remove(settings: Settings, *, codes: Sequence[str]) -> int:
 
 
 async def show(settings: Settings, *, as_json: bool) -> int:
-    """Print the watch list."""
+    """Print what operators watch and what live subscribers ask for."""
     async with _watch_list(settings) as watch:
-        watched = await watch.read()
+        wanted = await watch.wanted()
     if as_json:
-        print(json.dumps({code: want.model_dump() for code, want in sorted(watched.wants.items())}))  # noqa: T201
+        print(json.dumps(_as_data(wanted)))  # noqa: T201
     else:
-        Console().print(_table(watched))
+        Console().print(_table(wanted))
     return OK
 
 
@@ -67,14 +69,32 @@ def _want(weight: float, max_staleness_s: float | None) -> Want:
         raise SettingsError(f"{fault['loc'][0]}: {fault['msg']}") from error
 
 
-def _table(watched: Watched) -> Table:
+def _as_data(wanted: Wanted) -> dict[str, dict[str, object]]:
+    return {
+        code: {
+            **want.model_dump(),
+            "is_watched": code in wanted.watched.wants,
+            "subscribers": wanted.asked.subscribers.get(code, 0),
+        }
+        for code, want in sorted(wanted.wants.items())
+    }
+
+
+def _table(wanted: Wanted) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Code")
     table.add_column("Weight", justify="right")
     table.add_column("Max staleness (s)", justify="right")
-    table.add_column("")
-    for code, want in sorted(watched.wants.items()):
-        table.add_row(code, shown_default(want.weight), shown_default(want.max_staleness_s))
-    for code, reason in sorted(watched.refused.items()):
-        table.add_row(code, "", "", reason)
+    table.add_column("Wanted by")
+    for code, want in sorted(wanted.wants.items()):
+        by = wanted_by(is_watched=code in wanted.watched.wants, subscribers=wanted.asked.subscribers.get(code, 0))
+        table.add_row(code, shown_default(want.weight), shown_default(want.max_staleness_s), by)
+    for name, reason in sorted({**wanted.refused, **wanted.watched.refused}.items()):
+        table.add_row(Text(plain(name)), "", "", Text(plain(reason)))
     return table
+
+
+def wanted_by(*, is_watched: bool, subscribers: int) -> str:
+    """Who wants a code, in words."""
+    asking = f"{subscribers} subscriber{'s' * (subscribers != 1)}" if subscribers else ""
+    return ", ".join(filter(None, ("operators" * is_watched, asking)))

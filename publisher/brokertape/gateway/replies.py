@@ -6,7 +6,7 @@ answer cannot be.
 
 import math
 from datetime import date
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -32,6 +32,8 @@ from brokertape.gateway_pb.v1.common_pb2 import Security
 
 MAX_BROKERS = 200  # twenty are usual
 MAX_DATA_TIME_S = 1 << 33  # in the year 2242: what is larger is no count of seconds
+
+_BUY_SELL_TYPES: dict[int, BuySellType] = {member.value: member for member in BuySellType}
 
 
 class _Response(Protocol):
@@ -137,12 +139,18 @@ def _answered(reply: Message, response_type: type[ResponseT]) -> ResponseT:
 def _broker(item: quote.BrokerItem) -> BrokerItem:
     return BrokerItem(
         broker_name=item.broker_name,
-        buy_sell_type=BuySellType(item.buy_sell_type) if item.buy_sell_type else None,
+        buy_sell_type=_BUY_SELL_TYPES.get(item.buy_sell_type),
         net_vol=item.net_vol if item.HasField("net_vol") else None,
-        avg_price=_finite(item.avg_price) if item.HasField("avg_price") else None,
-        total_vol=_finite(item.total_vol) if item.HasField("total_vol") else None,
-        total_turnover=_finite(item.total_turnover) if item.HasField("total_turnover") else None,
+        avg_price=_number(item, "avg_price"),
+        total_vol=_number(item, "total_vol"),
+        total_turnover=_number(item, "total_turnover"),
     )
+
+
+def _number(item: quote.BrokerItem, name: Literal["avg_price", "total_vol", "total_turnover"]) -> float | None:
+    number: float = getattr(item, name)
+    is_given = number != 0 or item.HasField(name)  # what was left out reads as 0, so most need not be asked
+    return number if is_given and math.isfinite(number) else None
 
 
 def _snapshot(basic: quote.SnapshotBasicData) -> SecuritySnapshot:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from brokertape.publisher.step import Append, Touch
-from brokertape.tape.book import Book, Version
+from brokertape.tape.book import Book
 from brokertape.tape.codec import encode_entry
 from brokertape.tape.connection import RedisClient, Script, store_errors
 from brokertape.tape.events import BaselineEvent
@@ -70,7 +70,7 @@ class BookStore:
 
 
 def _arguments(held: Book | None, step: Append | Touch) -> list[str | bytes]:
-    version = _version(held.version if held is not None else None)
+    version = _version(held)
     if isinstance(step, Touch):
         book = step.book
         return ["touch", *version, str(book.asked_at), str(book.observed_at), str(book.data_time or "")]
@@ -86,5 +86,5 @@ def _arguments(held: Book | None, step: Append | Touch) -> list[str | bytes]:
     ]
 
 
-def _version(version: Version | None) -> tuple[str, str, str]:
-    return ("", "", "") if version is None else (str(version.epoch), str(version.seq), version.commit)
+def _version(held: Book | None) -> tuple[str, str, str]:
+    return ("", "", "") if held is None else (str(held.epoch), str(held.seq), held.commit)

@@ -17,10 +17,11 @@ from brokertape.gateway.values import GlobalState, MarketState
 from brokertape.publisher.budget import Budget, Slot
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.feed import LEASE_S, Feed
+from brokertape.publisher.interest import MOST_MEMBERS
 from brokertape.publisher.poll import Failed, Outcome, Poller, Seen
 from brokertape.publisher.retention import Trimmer
 from brokertape.publisher.schedule import Schedule
-from brokertape.publisher.watch import WatchList
+from brokertape.publisher.watch import Wanted, WatchList
 from brokertape.tape.errors import DecodeError, StoreError
 from brokertape.tape.events import WatermarkEntry
 from brokertape.tape.want import Want
@@ -31,6 +32,8 @@ MARKET = "HK"
 FAILURES_SUSPENDED = 3  # so many failures in a row make a code's trouble known
 FINAL_PAUSE_S = 600.0  # a code the gateway does not have is asked again this seldom
 STORE_PAUSE_S = 1.0
+MOST_REFUSED_TOLD = 100  # names asked for by subscribers that are no codes: a flood of them is not repeated on the feed
+TROUBLES = ("suspended", "refused")  # states of a code that it can recover from
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,12 @@ class Intervals:
     watermark_s: float = 5.0
     lease_s: float = LEASE_S / 3
     trim_s: float = 60.0
+    sweep_s: float = 60.0
     stop_s: float = 6.0
 
 
 class Publisher:
-    """Polls the watched codes of one gateway and keeps the tape.
+    """Polls the codes of one gateway that operators watch or live subscribers ask for, and keeps the tape.
 
     `run` works until `stop` is set. Everything it needs from outside comes in through the constructor.
     """
@@ -85,6 +89,7 @@ class Publisher:
         self._is_ready = False
         self._news = asyncio.Event()
         self._polls: set[asyncio.Task[None]] = set()
+        self._refused_told: set[str] = set()
         self._complaints: dict[str, str] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -111,6 +116,7 @@ class Publisher:
         )
         yield self._repeat("watermark", lambda: every.watermark_s, self._send_watermark)
         yield self._repeat("retention", lambda: every.trim_s, self._trim)
+        yield self._repeat("sweep of interest", lambda: every.sweep_s, self._sweep_interest)
 
     # --- the fast loop ------------------------------------------------------------------------------------------
 
@@ -154,7 +160,7 @@ class Publisher:
         match outcome:
             case Seen(changed_rows):
                 self._schedule.result(code, now, changed_rows > 0, changed_rows)
-                if self._feed.state_of("code", code) in ("suspended", "refused"):
+                if self._feed.state_of("code", code) in TROUBLES:
                     await self._feed.status("code", code, "recovered")
             case Failed(reason, is_final):
                 failures = self._schedule.failed(code, now, FINAL_PAUSE_S if is_final else None)
@@ -222,15 +228,36 @@ class Publisher:
             self._news.set()
 
     async def _look_at_watch_list(self) -> None:
-        watched = await self._watch.read()
-        for code, reason in watched.refused.items():
-            await self._feed.status("code", code, "refused", reason)
-        for code in self._schedule.codes - watched.wants.keys():
-            logger.info("%s is watched no more", code)
-            self._schedule.remove(code)
-            self._feed.forget("code", code)
-        for code, want in watched.wants.items():
+        wanted = await self._watch.wanted()
+        wants = wanted.wants
+        await self._tell_refused(wanted)
+        for code in self._schedule.codes - wants.keys():
+            self._unwant(code)
+        for code, want in wants.items():
             await self._want(code, want)
+        self._warn(
+            "interest", wanted.asked.is_cut, f"of the interest only {MOST_MEMBERS} members are read: there are more"
+        )
+
+    async def _tell_refused(self, wanted: Wanted) -> None:
+        """Say what cannot be polled and why: all that operators ask for, of subscribers no more than so many names."""
+        told = self._refused_told
+        for name, reason in wanted.refused.items():
+            if name in told or name in wanted.watched.refused or len(told) < MOST_REFUSED_TOLD:
+                told.add(name)
+                await self._feed.status("code", name, "refused", reason)
+        self._warn(
+            "names that are no codes",
+            not wanted.refused.keys() <= told,
+            f"more than {MOST_REFUSED_TOLD} names that are no codes were asked for: no more of them are told",
+        )
+
+    def _unwant(self, code: str) -> None:
+        logger.info("%s is watched no more", code)
+        self._schedule.remove(code)
+        # A trouble stands in the status hash until the code recovers, however long nobody wants it.
+        if self._feed.state_of("code", code) not in TROUBLES:
+            self._feed.forget("code", code)
 
     async def _want(self, code: str, want: Want) -> None:
         if code not in self._schedule.codes:
@@ -254,6 +281,10 @@ class Publisher:
     async def _trim(self) -> None:
         await self._trimmer.trim(self._clock.now_ms())
 
+    async def _sweep_interest(self) -> None:
+        if swept := await self._watch.interest.sweep():
+            logger.debug("%d expired members of the interest deleted", swept)
+
     # --- the end ------------------------------------------------------------------------------------------------
 
     async def _finish_polls(self) -> None:
@@ -273,6 +304,15 @@ class Publisher:
         if self._complaints.get(what) != type(error).__name__:
             logger.warning("%s: %s", what, error)
         self._complaints[what] = type(error).__name__
+
+    def _warn(self, what: str, is_so: bool, text: str) -> None:
+        """Log a state of things when it begins."""
+        if is_so and what not in self._complaints:
+            logger.warning(text)
+        if is_so:
+            self._complaints[what] = text
+        else:
+            self._complaints.pop(what, None)
 
     def _content(self, what: str) -> None:
         if self._complaints.pop(what, None) is not None:

@@ -1,11 +1,14 @@
 """One answered poll as the tape sees it: validated rows, ranked, with its stamps."""
 
-import math
 from dataclasses import dataclass
-from typing import overload
+
+from pydantic import TypeAdapter
 
 from brokertape.gateway.values import BrokerItem, BuySellType, TopTenBrokers
 from brokertape.tape.rows import Row, Side
+
+# A table at once: row by row, validating takes half as long again.
+_ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(tuple[Row, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +28,11 @@ class Snapshot:
     @classmethod
     def of(cls, table: TopTenBrokers, asked_at: int, observed_at: int) -> "Snapshot":
         """The snapshot of a real-time table, its rows ranked from 1 on each side in the gateway's order."""
-        sides = [(_side(item), item) for item in table.brokers]
-        rows = tuple(
-            _row(side, rank, item)
-            for wanted in ("buy", "sell")
-            for rank, (side, item) in enumerate((pair for pair in sides if pair[0] == wanted), start=1)
-        )
-        return cls(table.code, asked_at, observed_at, table.data_time or None, rows)
+        sides: dict[Side, list[BrokerItem]] = {"buy": [], "sell": []}
+        for item in table.brokers:
+            sides[_side(item)].append(item)
+        rows = [_row(side, rank, item) for side, items in sides.items() for rank, item in enumerate(items, start=1)]
+        return cls(table.code, asked_at, observed_at, table.data_time or None, _ROWS.validate_python(rows))
 
 
 def _side(item: BrokerItem) -> Side:
@@ -41,22 +42,13 @@ def _side(item: BrokerItem) -> Side:
     return "sell" if item.net_vol is not None and item.net_vol < 0 else "buy"
 
 
-def _row(side: Side, rank: int, item: BrokerItem) -> Row:
-    return Row(
-        rank=rank,
-        side=side,
-        broker_name=item.broker_name,
-        net_vol=item.net_vol,
-        avg_price=_finite(item.avg_price),
-        total_vol=_finite(item.total_vol),
-        total_turnover=_finite(item.total_turnover),
-    )
-
-
-@overload
-def _finite(number: None) -> None: ...
-@overload
-def _finite(number: float) -> float | None: ...
-def _finite(number: float | None) -> float | None:
-    """JSON knows no NaN and no infinity: such a number is as good as left out."""
-    return number if number is not None and math.isfinite(number) else None
+def _row(side: Side, rank: int, item: BrokerItem) -> dict[str, object]:
+    return {
+        "rank": rank,
+        "side": side,
+        "broker_name": item.broker_name,
+        "net_vol": item.net_vol,
+        "avg_price": item.avg_price,
+        "total_vol": item.total_vol,
+        "total_turnover": item.total_turnover,
+    }

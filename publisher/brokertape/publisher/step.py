@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from brokertape.publisher.diff import broken_totals, diff, repeated_names
+from brokertape.tape.diff import broken_totals, diff, repeated_names
 from brokertape.publisher.snapshot import Snapshot
 from brokertape.tape import book as tape_book
 from brokertape.tape.book import Book
@@ -79,18 +79,18 @@ def next_step(base: Base, snapshot: Snapshot, *, commit: str, source: str, now: 
         source: The event source, `/opend/<gateway>`.
         now: ms since 1970; becomes `published_at` (never before `observed_at`).
     """
-    draft = _Draft(base, snapshot, _trading_date(snapshot, base.book), commit, source, now)
-    book = base.book
+    book, date = base.book, _trading_date(snapshot, base.book)
+    draft = _Draft(base, snapshot, date, _repeated(snapshot, book, date), commit, source, now)
     if book is None:
         return draft.baseline(base.restart or "first_seen")
-    back = _lies_before(snapshot, draft.date, book)
+    back = _lies_before(snapshot, date, book)
     if back is not None:
-        run = base.backward_replies + 1 if draft.date == book.trading_date else 0
+        run = base.backward_replies + 1 if date == book.trading_date else 0
         if run < BACKWARD_REPLIES_BELIEVED:
             return Drop(replace(base, backward_replies=run), back)
     if base.restart is not None:
         return draft.baseline(base.restart)
-    if draft.date > book.trading_date:
+    if date > book.trading_date:
         return draft.rollover(book)
     return draft.same_date(book, is_back=back is not None)
 
@@ -100,6 +100,12 @@ def _trading_date(snapshot: Snapshot, book: Book | None) -> str:
     if snapshot.data_time is not None:
         return trading_date_of(snapshot.data_time)
     return book.trading_date if book is not None else trading_date_of(snapshot.observed_at / 1000)
+
+
+def _repeated(snapshot: Snapshot, book: Book | None, date: str) -> frozenset[str]:
+    """Names that cannot tell one broker on this date, seen now or before."""
+    before = book.repeated if book is not None and book.trading_date == date else ()
+    return repeated_names(snapshot.rows).union(before)
 
 
 def _lies_before(snapshot: Snapshot, date: str, book: Book) -> str | None:
@@ -113,11 +119,12 @@ def _lies_before(snapshot: Snapshot, date: str, book: Book) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """An event and a book in the making."""
+    """An event and a book in the making. `repeated` names cannot tell one broker on `date`."""
 
     base: Base
     snapshot: Snapshot
     date: str
+    repeated: frozenset[str]
     commit: str
     source: str
     now: int
@@ -135,7 +142,7 @@ class _Draft:
 
     def same_date(self, book: Book, *, is_back: bool) -> Append | Touch:
         """What changed, what was restated, or nothing. `is_back` says that an older stamp is to be believed."""
-        changes = diff(book.rows, self.snapshot.rows, self._repeated)
+        changes = diff(book.rows, self.snapshot.rows, self.repeated)
         if broken := tuple(self._broken(book, changes, is_back=is_back)):
             return self._append(CorrectionData(**self._following(book), rows=self.snapshot.rows, broken=broken))
         if changes:
@@ -143,7 +150,7 @@ class _Draft:
         return Touch(book.model_copy(update=self._stamps(book)))
 
     def _broken(self, book: Book, changes: Iterable[Change], *, is_back: bool) -> Iterator[Broken]:
-        yield from broken_totals(changes, self._repeated)
+        yield from broken_totals(changes, self.repeated)
         if book.rows and not self.snapshot.rows:
             yield Broken(what="emptied", broker_name=None, from_=len(book.rows), to=0)
         if is_back:
@@ -158,7 +165,7 @@ class _Draft:
             commit=self.commit,
             server="",
             hash=data.hash,
-            repeated=tuple(sorted(self._repeated)),
+            repeated=tuple(sorted(self.repeated)),
             snapshot=tape_book.Snapshot(code=data.code, trading_date=self.date, rows=self.snapshot.rows),
             **self._stamps(self.base.book),
         )
@@ -197,10 +204,3 @@ class _Draft:
             "observed_at": max(self.snapshot.observed_at, book.observed_at),
             "data_time": book.data_time if data_time is None and self.date == book.trading_date else data_time,
         }
-
-    @property
-    def _repeated(self) -> frozenset[str]:
-        """Names that cannot tell one broker on this date, seen now or before."""
-        book = self.base.book
-        before = book.repeated if book is not None and book.trading_date == self.date else ()
-        return repeated_names(self.snapshot.rows).union(before)

@@ -1,13 +1,16 @@
-"""What operators asked to watch, as it stands in Redis, and the tape's own description of itself."""
+"""What is wanted of the publishers, as it stands in Redis, and the tape's own description of itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from pydantic import ValidationError
 
+from brokertape.publisher.interest import Asked, Interest
 from brokertape.tape.connection import RedisClient, store_errors
 from brokertape.tape.errors import InvalidCode, TapeMismatch
+from brokertape.tape.interest import combine
 from brokertape.tape.keys import SCHEMA, Keys, check_code
 from brokertape.tape.want import Want
 
@@ -20,15 +23,41 @@ class Watched:
     refused: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What operators and live subscribers want, and both together."""
+
+    watched: Watched
+    asked: Asked
+
+    @cached_property
+    def wants(self) -> dict[str, Want]:
+        """Every code that is to be polled, with one want that serves all who want it."""
+        both = (self.watched.wants, self.asked.wants)
+        codes = {code for wants in both for code in wants}
+        return {code: combine(wants[code] for wants in both if code in wants) for code in sorted(codes)}
+
+    @cached_property
+    def refused(self) -> dict[str, str]:
+        """What somebody wants and nobody in a way that can be polled, with the reason."""
+        both = {**self.asked.refused, **self.watched.refused}
+        return {name: reason for name, reason in both.items() if name not in self.wants}
+
+
 class WatchList:
-    """The watch hash. Raises StoreError."""
+    """The watch hash, and the interest beside it. Raises StoreError."""
 
     def __init__(self, client: RedisClient, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self.interest = Interest(client, keys)
+
+    async def wanted(self) -> Wanted:
+        """All that is wanted, by whomever."""
+        return Wanted(await self.read(), await self.interest.read())
 
     async def read(self) -> Watched:
-        """All that is watched."""
+        """All that operators watch."""
         with store_errors():
             stored = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.watch))
         wants: dict[str, Want] = {}

@@ -6,13 +6,13 @@ import pytest
 from rich.console import Console
 
 from brokertape.cli.book_table import age_text, book_table
-from brokertape.cli.held_book import HeldBook
+from brokertape.subscriber import BookView, Row
 from support.tables import row
 
 NOW = 1_778_227_221_000
 
 
-def drawn(book: HeldBook | None, width: int = 80) -> str:
+def drawn(book: BookView | None, width: int = 80) -> str:
     """The table as text."""
     console = Console(file=io.StringIO(), width=width)
     console.print(book_table("HK.00700", book, NOW))
@@ -20,9 +20,9 @@ def drawn(book: HeldBook | None, width: int = 80) -> str:
     return str(text)
 
 
-def book(*rows: object) -> HeldBook:
+def book(*rows: Row) -> BookView:
     """A book seen five seconds ago."""
-    return HeldBook(1, 7, "1-0", "2026-05-08", 1_778_227_200, NOW - 5000, tuple(rows))  # type: ignore[arg-type]
+    return BookView("HK.00700", 1, 7, "1-0", "2026-05-08", 1_778_227_200, NOW - 5000, rows)
 
 
 def test_it_shows_both_sides_and_how_fresh_they_are() -> None:

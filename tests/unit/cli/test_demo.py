@@ -10,7 +10,7 @@ from brokertape.cli.demo import _new_directory, too_little
 from brokertape.cli.demo_check import Report
 from brokertape.cli.demo_screen import DemoState, demo_view, summary
 from brokertape.cli.faults import SettingsError
-from brokertape.cli.held_book import HeldBook
+from brokertape.subscriber import BookView
 from support.tables import row
 
 NOW = 1_778_227_221_000
@@ -50,8 +50,8 @@ def test_what_is_kept_has_a_directory_of_its_own(tmp_path: Path) -> None:
 def test_the_screen_shows_the_busiest_code_and_all_counts() -> None:
     """Book, freshness, budget, last events."""
     books = {
-        "HK.00700": HeldBook(1, 9, "1-0", "2026-05-08", None, NOW - 3000, (row("buy", 1, "UBS"),)),
-        "HK.00005": HeldBook(1, 2, "2-0", "2026-05-08", None, NOW - 7000, ()),
+        "HK.00700": BookView("HK.00700", 1, 9, "1-0", "2026-05-08", None, NOW - 3000, (row("buy", 1, "UBS"),)),
+        "HK.00005": BookView("HK.00005", 1, 2, "2-0", "2026-05-08", None, NOW - 7000, ()),
     }
     state = DemoState(
         now=NOW, elapsed_s=20, budget_used=12, budget_limit=30, polls=15, stored=11, books=books, lines=["last event"]

@@ -62,6 +62,14 @@ def test_each_trouble_is_told(what: dict[str, Any], trouble: str) -> None:
     assert troubles(replace(WELL, **what)) == [trouble]
 
 
+def test_a_code_that_only_subscribers_ask_for_is_a_trouble_too_but_when_it_does_not_exist() -> None:
+    """Who asks for what cannot be had is told so itself."""
+    asked = replace(code(61), is_watched=False, subscribers=1)
+    assert len(troubles(replace(WELL, codes=[asked]))) == 1
+    assert troubles(replace(WELL, codes=[asked], statuses=[status("code", "HK.00700", "refused")])) == []
+    assert len(troubles(replace(WELL, codes=[asked], statuses=[status("code", "HK.00700", "suspended")]))) == 1
+
+
 def test_a_long_list_takes_longer_to_go_round() -> None:
     """Three rounds of it are allowed."""
     codes = [code(890, name=f"HK.{number:05}") for number in range(300)]

@@ -36,6 +36,7 @@ def loaded_by(module: str) -> set[str]:
     [
         ("brokertape.tape", {"tape"}),
         ("brokertape.subscriber", {"tape", "subscriber"}),
+        ("brokertape.testing", {"tape", "subscriber", "testing"}),
         ("brokertape.workers", {"tape", "subscriber", "workers"}),
     ],
 )

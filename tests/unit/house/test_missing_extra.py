@@ -52,6 +52,7 @@ def test_the_command_knows_every_extra() -> None:
         for distribution in distributions:
             modules_of.setdefault(canonicalize_name(distribution), set()).add(module)
     optional = pyproject()["project"]["optional-dependencies"]
+    del optional["pandas"]  # for a method of the library, which says so itself
     for extra, lines in optional.items():
         for name in (Requirement(line).name for line in lines if not line.startswith("brokertape[")):
             known = {module for module in modules_of[canonicalize_name(name)] if cli._EXTRA_OF.get(module) == extra}

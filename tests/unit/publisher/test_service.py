@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from brokertape.gateway.values import BrokerItem, BuySellType, MarketState, TopTenBrokers
+from brokertape.publisher.service import MOST_REFUSED_TOLD
 from brokertape.simulator.fixed_market import FixedMarket
 from brokertape.simulator.in_memory import InMemoryGateway
-from brokertape.simulator.instruments import HANG_SENG_INDEX, KNOWN
+from brokertape.simulator.instruments import HANG_SENG_INDEX, KNOWN, Instrument
 from brokertape.simulator.rules import Limits
 from brokertape.simulator.virtual_time import VirtualClock, run_virtual
 from brokertape.tape import decode_entry
+from brokertape.tape.connection import server_time_ms
 from support.fake_redis import fake_redis
 from support.publishing import KEYS, Bench, assemble
 
@@ -34,6 +36,11 @@ class Scene:
         buyer = BrokerItem("UBS", BuySellType.NET_BUY, net_vol, 10.0, float(net_vol), net_vol * 10.0)
         self.market.show_table(TopTenBrokers(code, True, self.clock.now_ms() // 1000, (buyer,)))
 
+    async def ask(self, member: str, *, is_live: bool) -> None:
+        """Renew or end a subscriber's interest: Redis' clock is the real one and stands still beside this test's."""
+        now = await server_time_ms(self.client, KEYS.interest)
+        await self.client.zadd(KEYS.interest, {member: now + 600_000 * is_live})
+
     async def statuses(self, name: str) -> list[tuple[str, str | None]]:
         """State and reason of every status said of `name`."""
         entries: Any = await self.client.xrange(KEYS.feed)
@@ -55,10 +62,12 @@ def play(act: Act, **limits: Any) -> None:
             scene.show(code, 100)
             await scene.bench.watch.add_missing(code)
         publishing = asyncio.create_task(scene.bench.publisher.run(stop))
-        await act(scene)
-        stop.set()
-        await publishing
-        await scene.client.aclose()
+        try:
+            await act(scene)
+        finally:
+            stop.set()
+            await publishing
+            await scene.client.aclose()
 
     run_virtual(main())
 
@@ -135,6 +144,72 @@ def test_an_entry_of_the_watch_list_that_cannot_be_watched_is_said() -> None:
             assert state == "refused"
             assert reason
         assert await scene.kinds(CODES[0]) == ["baseline"]
+
+    play(act)
+
+
+def test_a_code_is_polled_while_a_live_subscriber_asks_for_it() -> None:
+    """From within a second or two of its asking until a second after its last expiry; operators' codes go on."""
+
+    async def act(scene: Scene) -> None:
+        scene.show("HK.00005", 100)
+        await scene.ask("HK.00005|a", is_live=True)
+        await scene.ask("HK.00005|b", is_live=True)
+        await scene.clock.sleep(10)
+        await scene.ask("HK.00005|a", is_live=False)
+        await scene.clock.sleep(10)
+        assert "HK.00005" in scene.bench.schedule.codes
+        await scene.ask("HK.00005|b", is_live=False)
+        await scene.clock.sleep(1.1)
+        assert scene.bench.schedule.codes == set(CODES)
+        assert await scene.kinds("HK.00005") == ["baseline"]
+
+    play(act)
+
+
+def test_interest_that_cannot_be_had_is_said_within_bounds() -> None:
+    """A hundred names with their reasons, however many are asked for; polling goes on."""
+
+    async def act(scene: Scene) -> None:
+        await scene.ask("US.AAPL|a", is_live=True)
+        await scene.clock.sleep(5)
+        for number in range(500):
+            await scene.ask(f"nonsense {number}|a", is_live=True)
+        await scene.clock.sleep(60)
+        ((state, reason),) = await scene.statuses("US.AAPL")
+        assert (state, "only Hong Kong" in str(reason)) == ("refused", True)
+        told: Any = await scene.client.hkeys(KEYS.status)
+        assert len([name for name in told if name.startswith(b"code|nonsense")]) == MOST_REFUSED_TOLD - 1
+        assert await scene.kinds(CODES[0]) == ["baseline"]
+
+    play(act)
+
+
+def test_a_code_that_had_trouble_recovers_when_it_is_wanted_again() -> None:
+    """What was last said of it stays true to whoever reads the status later."""
+
+    async def act(scene: Scene) -> None:
+        await scene.ask("HK.99999|a", is_live=True)
+        await scene.clock.sleep(10)
+        await scene.ask("HK.99999|a", is_live=False)
+        await scene.clock.sleep(10)
+        scene.market._instruments["HK.99999"] = Instrument("HK.99999", "NEW", 100, 10_000)
+        scene.show("HK.99999", 100)
+        await scene.ask("HK.99999|a", is_live=True)
+        await scene.clock.sleep(10)
+        assert [state for state, _ in await scene.statuses("HK.99999")] == ["refused", "recovered"]
+
+    play(act)
+
+
+def test_expired_interest_is_swept() -> None:
+    """By the publisher, each minute."""
+
+    async def act(scene: Scene) -> None:
+        await scene.client.zadd(KEYS.interest, {"HK.00700|a": 1})
+        await scene.client.hset(KEYS.interest_want, "HK.00700|a", "{}")
+        await scene.clock.sleep(61)
+        assert not await scene.client.exists(KEYS.interest, KEYS.interest_want)
 
     play(act)
 

@@ -6,23 +6,19 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import zip_longest
-from typing import NamedTuple
 
 from brokertape.tape.changes import Change, Flow, Kind
 from brokertape.tape.events import Broken
-from brokertape.tape.rows import Row, Side
+from brokertape.tape.rows import Row
 
 
 def diff(before: Sequence[Row], after: Sequence[Row], repeated: Collection[str]) -> tuple[Change, ...]:
     """One record per broker whose row changed, in the order of `after`, then those that left.
 
-    Names in `repeated` may stand for more than one broker, so no flow is given for them.
+    Both tables list buyers first, by rank. Names in `repeated` may stand for more than one broker, so no flow is
+    given for them.
     """
-    changes = [
-        _change(name, ordinal, old, new, repeated) for name, ordinal, old, new in _pairs(before, after) if old != new
-    ]
-    return tuple(sorted(changes, key=_place_in_event))
+    return tuple([_change(name, ordinal, old, new, repeated) for name, ordinal, old, new in _moved(before, after)])
 
 
 def broken_totals(changes: Iterable[Change], repeated: Collection[str]) -> Iterator[Broken]:
@@ -38,24 +34,31 @@ def broken_totals(changes: Iterable[Change], repeated: Collection[str]) -> Itera
 
 def repeated_names(rows: Iterable[Row]) -> frozenset[str]:
     """The display names that do not tell one broker: standing more than once in this table, or empty."""
-    counts = Counter(row.broker_name for row in rows)
-    return frozenset(name for name, count in counts.items() if count > 1 or not name)
+    counts = Counter([row.broker_name for row in rows])
+    return frozenset([name for name, count in counts.items() if count > 1 or not name])
 
 
-def _pairs(before: Sequence[Row], after: Sequence[Row]) -> Iterator[tuple[str, int, Row | None, Row | None]]:
-    """Rows of one broker in both tables: by name, within a name the k-th with the k-th (buyers first, by rank)."""
-    old_by_name, new_by_name = _by_name(before), _by_name(after)
-    for name in old_by_name | new_by_name:
-        twins = zip_longest(old_by_name.get(name, ()), new_by_name.get(name, ()))
-        for ordinal, (old, new) in enumerate(twins):
-            yield name, ordinal, old, new
+def _moved(before: Sequence[Row], after: Sequence[Row]) -> Iterator[tuple[str, int, Row | None, Row | None]]:
+    """Name, ordinal, old and new row of whoever's row changed: paired by name, within a name the k-th with the k-th."""
+    left = _by_broker(before)
+    for broker, new in _by_broker(after).items():
+        old = left.pop(broker, None)
+        if old != new:
+            yield *broker, old, new
+    for broker, old in left.items():
+        yield *broker, old, None
 
 
-def _by_name(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    by_name: dict[str, list[Row]] = {}
+def _by_broker(rows: Iterable[Row]) -> dict[tuple[str, int], Row]:
+    """Rows by name and ordinal, which counts from 0 within a name."""
+    seen: dict[str, int] = {}
+    by_broker: dict[tuple[str, int], Row] = {}
     for row in rows:
-        by_name.setdefault(row.broker_name, []).append(row)
-    return by_name
+        name = row.broker_name
+        ordinal = seen.get(name, 0)
+        seen[name] = ordinal + 1
+        by_broker[name, ordinal] = row
+    return by_broker
 
 
 def _change(name: str, ordinal: int, old: Row | None, new: Row | None, repeated: Collection[str]) -> Change:
@@ -86,55 +89,40 @@ def _kinds(old: Row | None, new: Row | None) -> tuple[Kind, ...]:
     return tuple(kinds)
 
 
-def _place_in_event(change: Change) -> tuple[bool, Side, int]:
-    """Records with a row in the new table first, by that row's place; then those that left, by their old one."""
-    row = change.after or change.before
-    assert row is not None  # a record always has one of them
-    return change.after is None, *row.place
-
-
-class _Totals(NamedTuple):
-    """The numbers of a row that a flow is made of, all known."""
-
-    net_vol: int
-    total_vol: float
-    total_turnover: float
-
-    @classmethod
-    def of(cls, row: Row) -> "_Totals | None":
-        if row.net_vol is None or row.avg_price is None or row.total_vol is None or row.total_turnover is None:
-            return None
-        return cls(row.net_vol, row.total_vol, row.total_turnover)
-
-    @property
-    def gross(self) -> tuple[int, int] | None:
-        """Shares bought and sold since the open, or None where the totals do not split into whole volumes."""
-        if not float(self.total_vol).is_integer():
-            return None
-        twice_bought, twice_sold = int(self.total_vol) + self.net_vol, int(self.total_vol) - self.net_vol
-        if twice_bought < 0 or twice_sold < 0 or twice_bought % 2:
-            return None
-        return twice_bought // 2, twice_sold // 2
-
-
 def flow_between(before: Row, after: Row) -> Flow | None:
     """A broker's own trading between two rows of it, None unless all four numbers of both are known.
 
     Gross volumes follow from the totals: bought = (total_vol + net_vol) / 2, sold = (total_vol - net_vol) / 2.
     """
-    old, new = _Totals.of(before), _Totals.of(after)
-    if old is None or new is None:
+    was, is_now = _totals(before), _totals(after)
+    if was is None or is_now is None:
         return None
-    turnover = _finite(round(new.total_turnover - old.total_turnover, 3))
-    traded = new.total_vol - old.total_vol
-    buy_vol, sell_vol = _gross_flow(old.gross, new.gross)
+    (old_net_vol, old_total_vol, old_turnover), (new_net_vol, new_total_vol, new_turnover) = was, is_now
+    turnover = _finite(round(new_turnover - old_turnover, 3))
+    traded = new_total_vol - old_total_vol
+    buy_vol, sell_vol = _gross_flow(_gross(old_net_vol, old_total_vol), _gross(new_net_vol, new_total_vol))
     return Flow(
-        net_vol=new.net_vol - old.net_vol,
+        net_vol=new_net_vol - old_net_vol,
         buy_vol=buy_vol,
         sell_vol=sell_vol,
         turnover=turnover,
         vwap=_finite(round(turnover / traded, 6)) if turnover is not None and traded > 0 else None,
     )
+
+
+def _totals(row: Row) -> tuple[int, float, float] | None:
+    """Net volume, total volume and turnover since the open, or None unless all four numbers are known."""
+    if row.net_vol is None or row.avg_price is None or row.total_vol is None or row.total_turnover is None:
+        return None
+    return row.net_vol, row.total_vol, row.total_turnover
+
+
+def _gross(net_vol: int, total_vol: float) -> tuple[int, int] | None:
+    """Shares bought and sold since the open, or None where the totals do not split into whole volumes."""
+    shares = int(total_vol)
+    if shares != total_vol or shares < abs(net_vol) or (shares + net_vol) % 2:
+        return None
+    return (shares + net_vol) // 2, (shares - net_vol) // 2
 
 
 def _gross_flow(old: tuple[int, int] | None, new: tuple[int, int] | None) -> tuple[int | None, int | None]:

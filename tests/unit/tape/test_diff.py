@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 
-from brokertape.publisher.diff import broken_totals, diff, flow_between, repeated_names
 from brokertape.tape import Change, Flow, Row, apply, hash_rows
+from brokertape.tape.diff import broken_totals, diff, flow_between, repeated_names
 from support.tables import row, tables
 
 

@@ -1,0 +1,103 @@
+"""A recorded tape, and playing it through `subscribe` at any speed."""
+
+import asyncio
+import gzip
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from brokertape.subscriber.source import EndOfTape, Entry
+from brokertape.tape.codec import load
+from brokertape.tape.errors import DecodeError
+from brokertape.tape.events import Event, TapeEvent
+from brokertape.testing.memory_tape import MemoryTape
+
+
+class Recording:
+    """Events in the order they were published, tape and feed together.
+
+    Its file has one payload a line, as `brokertape tail --json --feed` prints them; with `.gz` it is compressed.
+    """
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.events = tuple(sorted(events, key=published_at))
+
+    @classmethod
+    def load(cls, path: Path) -> "Recording":
+        """The recording in a file.
+
+        Raises:
+            DecodeError: A line is no event of the tape; it says which.
+            OSError: The file cannot be read.
+        """
+        return cls.loads(path.read_bytes())
+
+    @classmethod
+    def loads(cls, content: bytes) -> "Recording":
+        """The recording in the bytes of a file; raises DecodeError."""
+        text = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+        return cls(_event(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes that something happens to."""
+        return tuple(sorted({event.data.code for event in self.events if isinstance(event, TapeEvent)}))
+
+    def tape(self, *, speed: float = math.inf) -> "RecordedTape":
+        """A source for `subscribe` that plays it from its beginning, at `speed` times the pace of the recording.
+
+        By default as fast as the subscriber takes it. Iterating over the subscription ends with the recording.
+        """
+        return RecordedTape(self, speed)
+
+
+class RecordedTape(MemoryTape):
+    """Plays a recording for whoever reads it: what is read next happens next, so nothing is ever skipped."""
+
+    def __init__(self, recording: Recording, speed: float) -> None:
+        if not speed > 0:
+            raise ValueError(f"speed = {speed}: use a number above 0, or math.inf")
+        super().__init__(now_ms=published_at(recording.events[0]) if recording.events else 0)
+        self._left = deque(recording.events)
+        self._speed = speed
+
+    async def read(self, after: Mapping[str, str], block_ms: int) -> Sequence[Entry]:
+        """What comes behind the ids; when there is nothing, time passes, and with it what happened next."""
+        entries = self._store.entries_after(after)
+        if not entries and not self._left:
+            raise EndOfTape("the recording has ended")
+        if not entries:
+            await self._play(block_ms)
+        return entries or self._store.entries_after(after)
+
+    async def _play(self, at_most_ms: int) -> None:
+        due_ms = published_at(self._left[0]) - self.now_ms()
+        pass_ms = max(0, min(due_ms, at_most_ms))
+        await asyncio.sleep(pass_ms / 1000 / self._speed)
+        self.advance_to(self.now_ms() + pass_ms)
+        while self._left and published_at(self._left[0]) <= self.now_ms():
+            self.push(self._left.popleft())
+
+
+def published_at(event: Event) -> int:
+    """When `event` was handed to Redis, ms since 1970."""
+    if isinstance(event, TapeEvent):
+        return event.data.published_at
+    return round(datetime.fromisoformat(event.time).timestamp() * 1000)
+
+
+@cache
+def recorded_day() -> Recording:
+    """A trading day of three codes on the simulated market, every code polled about once a minute."""
+    return Recording.loads(resources.files("brokertape.testing").joinpath("day.jsonl.gz").read_bytes())
+
+
+def _event(number: int, line: bytes) -> Event:
+    try:
+        return load(line)
+    except DecodeError as error:
+        raise DecodeError(f"line {number}: {error}") from error

@@ -1,0 +1,113 @@
+"""A tape in memory, read through the same `subscribe`."""
+
+import pytest
+
+from brokertape.subscriber import Freshness, State, Status, Update, subscribe
+from brokertape.tape.errors import ApplyError
+from brokertape.testing import MemoryTape
+from support.subscriptions import listening
+from support.tape_factory import TapeFactory
+
+CODE = "HK.00700"
+
+
+async def test_a_trade_is_told_as_the_change_it_makes() -> None:
+    """A test says who trades; the subscriber hears what a publisher would say."""
+    tape = MemoryTape()
+    tape.trade(CODE, "UBS", bought=1000, price=460.0)
+    tape.trade(CODE, "Goldman Sachs", bought=500, price=465.0)
+    async with subscribe(tape, CODE) as subscription:
+        assert (await anext(subscription)).kind == "state"
+        tape.advance(10)
+        tape.trade(CODE, "Goldman Sachs", sold=66_400, price=466.0)
+        last = await anext(subscription)
+    assert isinstance(last, Update)
+    (change,) = (one for one in last.changes if one.broker_name == "Goldman Sachs")
+    assert change.kinds == ("flipped", "net")
+    assert change.flow is not None
+    assert (change.flow.sell_vol, change.flow.vwap) == (66_400, 466.0)
+    assert last.book is not None
+    assert [row.broker_name for row in (*last.book.buyers, *last.book.sellers)] == ["UBS", "Goldman Sachs"]
+
+
+async def test_a_poll_that_finds_nothing_is_no_event() -> None:
+    """An eleventh buyer does not show in a list of ten."""
+    tape = MemoryTape()
+    for number in range(10):
+        assert tape.trade(CODE, f"Broker {number}", bought=1000) is not None
+    assert tape.trade(CODE, "Eleventh", bought=100) is None
+
+
+async def test_time_is_the_tests_own() -> None:
+    """Stale and fresh without waiting for it."""
+    tape = MemoryTape(now_ms=1_778_198_400_000)
+    tape.trade(CODE, "UBS", bought=1000)
+    async with listening(subscribe(tape, CODE, max_age=30)) as listener:
+        await listener.told("state")
+        tape.advance(30)
+        tape.advance(1)
+        await listener.told("state", "stale")
+        tape.watermark()
+        await listener.told("state", "stale", "fresh")
+    assert listener.events[1:] == [Freshness("stale", CODE, 31.0), Freshness("fresh", CODE, 0.0)]
+
+
+async def test_a_lost_entry_is_a_hole() -> None:
+    """For the handler that must not overlook one."""
+    tape, factory = MemoryTape(), TapeFactory(CODE)
+    tape.push(factory.baseline())
+    async with listening(subscribe(tape, CODE)) as listener:
+        await listener.told("state")
+        tape.lose(factory.change())
+        tape.push(factory.change())
+        await listener.told("state", "resync")
+        last = listener.events[-1]
+        assert isinstance(last, State)
+        assert last.book is not None
+        assert last.book.rows == factory.rows
+
+
+async def test_a_tape_can_go_away_and_come_back() -> None:
+    """What happened meanwhile is told after it."""
+    tape = MemoryTape()
+    tape.trade(CODE, "UBS", bought=1000)
+    async with listening(subscribe(tape, CODE)) as listener:
+        await listener.told("state")
+        tape.disconnect("gone")
+        await listener.told("state", "disconnected")
+        tape.trade(CODE, "UBS", bought=1000)
+        tape.reconnect()
+        await listener.told("state", "disconnected", "connected", "change")
+
+
+async def test_statuses_and_wants() -> None:
+    """What publishers say, and what they are asked for."""
+    tape = MemoryTape()
+    tape.status("market", "HK", "open")
+    async with listening(subscribe(tape, CODE, weight=2)) as listener:
+        await listener.told("status")
+        assert tape.wants[CODE].weight == 2
+        tape.status("code", CODE, "suspended", "the gateway fails")
+        await listener.told("status", "status")
+    assert tape.wants == {}
+    assert listener.events[-1] == Status("status", "code", CODE, "suspended", "the gateway fails")
+
+
+async def test_the_tape_outlives_its_subscriptions() -> None:
+    """A restart of the strategy under test: it goes on where it was."""
+    tape = MemoryTape()
+    tape.trade(CODE, "UBS", bought=1000)
+    async with subscribe(tape, CODE) as subscription:
+        await anext(subscription)
+        position = subscription.position
+    tape.trade(CODE, "UBS", bought=1000)
+    async with listening(subscribe(tape, CODE, position=position)) as listener:
+        await listener.told("change")
+
+
+def test_a_change_that_follows_from_nothing_is_refused() -> None:
+    """The mistake is the test's, so it is told there."""
+    factory = TapeFactory(CODE)
+    factory.baseline()
+    with pytest.raises(ApplyError, match="does not follow on from what was pushed"):
+        MemoryTape().push(factory.change())
