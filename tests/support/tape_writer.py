@@ -14,8 +14,9 @@ from support.tape_factory import TapeFactory
 
 _WRITE = Script("""
 local id = redis.call('XADD', KEYS[1], '*', 'topic', ARGV[1], 'type', ARGV[2], 'encoding', 'json', 'payload', ARGV[3])
-for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[2], 'entry_id', id)
+if ARGV[4] == 'lost' then redis.call('XDEL', KEYS[1], id) end
 return id
 """)
 
@@ -43,12 +44,19 @@ class TapeWriter:
             event = await self.write(self.factory.change())
         return event
 
+    async def lose(self, event: TapeEvent) -> TapeEvent:
+        """The book that `event` leads to; its entry is gone before anybody can read it."""
+        return await self._write(event, b"lost")
+
     async def write(self, event: TapeEvent) -> TapeEvent:
         """`event` and the book it leads to."""
+        return await self._write(event, b"kept")
+
+    async def _write(self, event: TapeEvent, fate: bytes) -> TapeEvent:
         entry = encode_entry(event)
         book = [part for item in self._book(event).to_hash().items() for part in item]
         keys = [self._keys.tape_of(event.subject), self._keys.book(event.subject)]
-        arguments = [entry["topic"], entry["type"], entry["payload"], *book, "server", "s" * 40]
+        arguments = [entry["topic"], entry["type"], entry["payload"], fate, *book, "server", "s" * 40]
         await _WRITE.run(self._client, keys, arguments)
         return event
 

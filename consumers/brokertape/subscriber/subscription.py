@@ -22,6 +22,7 @@ from brokertape.subscriber.view import BookView
 from brokertape.tape.backoff import backoff
 from brokertape.tape.errors import InvalidCode, StoreUnavailable
 from brokertape.tape.keys import DEFAULT_PREFIX, Keys, check_code
+from brokertape.tape.tasks import end_tasks
 from brokertape.tape.want import Want
 
 if TYPE_CHECKING:
@@ -201,8 +202,7 @@ class Subscription:
         if self._running is None or self._is_closed:
             return
         self._is_closed = True
-        self._running.cancel()
-        await asyncio.wait([self._running])
+        await end_tasks([self._running])
         self._buffer.end(End(None))
         if self._interest is not None:
             await self._interest.leave()

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self
 
@@ -39,9 +39,15 @@ class _Request:
     """A thread waits for an event."""
 
     timeout: float | None
-    answer: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
+    answers: deque[Answer] = field(default_factory=deque)  # the first counts
+    is_answered: SimpleQueue[bool] = field(default_factory=SimpleQueue)
     is_given_up: bool = False
     task: asyncio.Task[None] | None = None  # the loop's own
+
+    def give(self, answer: Answer) -> None:
+        """Answer it."""
+        self.answers.append(answer)
+        self.is_answered.put(True)
 
 
 class SyncSubscription:
@@ -53,8 +59,8 @@ class SyncSubscription:
 
     def __init__(self, tape: Subscription) -> None:
         self._tape = tape
-        self._loop = asyncio.new_event_loop()
-        self._thread: threading.Thread | None = None  # None before it is opened
+        self._loop: asyncio.AbstractEventLoop | None = None  # None before it is opened
+        self._thread: threading.Thread | None = None  # which the loop runs in
         self._closing = asyncio.Event()
         self._failure: BaseException | None = None  # what the thread ended with
         self._requests: set[_Request] = set()  # of the threads that wait now
@@ -70,21 +76,20 @@ class SyncSubscription:
             StoreRefused: Redis answers, but will not let us.
             TapeMismatch: The tape is of another schema, or was made anew with other partitions.
         """
-        with suppress(IndexError):
-            return self._left.popleft()
         request = _Request(timeout)
-        self._requests.add(request)  # before it is sent: whoever ends the loop answers what is here
         try:
+            self._requests.add(request)  # before it is sent: whoever ends the loop answers what is here
             self._send(request)
-            answer = request.answer.get()
-        except BaseException:  # Ctrl-C: what comes now is not for us any more
+            request.is_answered.get()
+            answer = request.answers[0]  # it stays there until it cannot be lost any more
+            self._requests.discard(request)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        except BaseException:  # Ctrl-C, or the end
+            self._requests.discard(request)
             self._give_up(request)
             raise
-        finally:
-            self._requests.discard(request)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
     def book(self, code: str) -> BookView | None:
         """The list of `code` after the last event given out; None until there is one. Raises InvalidCode."""
@@ -130,7 +135,9 @@ class SyncSubscription:
         if self._thread is not None:
             raise RuntimeError("a subscription is opened once: call subscribe_sync again")
         is_ready: SimpleQueue[bool] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, args=(is_ready,), name="brokertape", daemon=True)
+        self._loop = asyncio.new_event_loop()
+        arguments = (self._loop, is_ready)
+        self._thread = threading.Thread(target=self._run, args=arguments, name="brokertape", daemon=True)
         self._thread.start()
         try:
             is_ready.get()
@@ -153,7 +160,7 @@ class SyncSubscription:
     # --- from the callers' threads ------------------------------------------------------------------------------
 
     def _send(self, request: _Request) -> None:
-        if self._thread is None:
+        if self._loop is None:
             raise RuntimeError("open the subscription first: with subscribe_sync(…) as tape")
         if not self._tell_loop(self._begin, request):
             raise StopIteration
@@ -165,6 +172,8 @@ class SyncSubscription:
 
     def _tell_loop(self, call: Callable[..., None], *arguments: object) -> bool:
         """Have `call` made in the loop's thread; False if it is over."""
+        if self._loop is None:
+            return False
         try:
             self._loop.call_soon_threadsafe(call, *arguments)
         except RuntimeError:
@@ -173,15 +182,15 @@ class SyncSubscription:
 
     # --- in the loop's thread -----------------------------------------------------------------------------------
 
-    def _run(self, is_ready: "SimpleQueue[bool]") -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop, is_ready: "SimpleQueue[bool]") -> None:
         try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 runner.run(self._serve(is_ready))
         except BaseException as error:  # it is raised where the subscription is closed
             self._failure = error
         is_ready.put(False)
         for request in list(self._requests):
-            request.answer.put(StopIteration())
+            request.give(StopIteration())
 
     async def _serve(self, is_ready: "SimpleQueue[bool]") -> None:
         async with self._tape:
@@ -190,9 +199,11 @@ class SyncSubscription:
 
     def _begin(self, request: _Request) -> None:
         if self._closing.is_set():
-            request.answer.put(StopIteration())
+            request.give(StopIteration())
+        elif self._left:
+            request.give(self._left.popleft())
         else:
-            request.task = self._loop.create_task(self._fulfil(request))
+            request.task = asyncio.create_task(self._fulfil(request))
 
     def _cancel(self, request: _Request) -> None:
         if request.task is not None:
@@ -200,7 +211,7 @@ class SyncSubscription:
 
     async def _fulfil(self, request: _Request) -> None:
         try:
-            request.answer.put(await self._take(request.timeout))
+            request.give(await self._take(request.timeout))
             if request.is_given_up:
                 self._keep(request)
         finally:
@@ -218,8 +229,8 @@ class SyncSubscription:
 
     def _keep(self, request: _Request) -> None:
         """Either side looks after a thread has given up; the answer is there for one of them."""
-        with suppress(Empty):
-            answer = request.answer.get_nowait()
+        with suppress(IndexError):
+            answer = request.answers.popleft()
             if answer is not None and not isinstance(answer, Exception):
                 self._left.append(answer)
 

@@ -8,6 +8,7 @@ from redis.asyncio import RedisCluster
 
 from brokertape.tape.connection import RedisClient
 from brokertape.tape.keys import Keys
+from brokertape.tape.tasks import end_tasks
 from brokertape.workers.counts import WorkerCounts
 from brokertape.workers.delivery import Handler
 from brokertape.workers.desk import Desk
@@ -66,7 +67,7 @@ class Worker:
             if stop.is_set():
                 await asyncio.wait(lanes, timeout=self._settings.stop_timeout_s)
         finally:
-            await _end([*lanes, stopping])
+            await end_tasks([*lanes, stopping])
         failures = [lane.exception() for lane in lanes if not lane.cancelled()]
         for failure in failures:
             if failure is not None:
@@ -81,12 +82,3 @@ class Worker:
 
 def _lanes(partitions: int, *, is_cluster: bool) -> list[list[int]]:
     return [[partition] for partition in range(partitions)] if is_cluster else [list(range(partitions))]
-
-
-async def _end(tasks: Sequence[asyncio.Task[object]]) -> None:
-    """Cancel `tasks` and see them end. Asked again each second, for a handler may swallow a cancellation."""
-    running = set(tasks)
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=1.0)

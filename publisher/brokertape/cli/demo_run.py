@@ -20,12 +20,12 @@ from brokertape.cli.faults import DemoFailed
 from brokertape.cli.parts import Part, running_part
 from brokertape.cli.redis_link import open_redis
 from brokertape.cli.redis_server import RedisServer
-from brokertape.cli.running import end_tasks
 from brokertape.cli.settings import RedisGroup
 from brokertape.cli.tape_state import read_groups
 from brokertape.simulator.instruments import KNOWN
 from brokertape.tape.connection import RedisClient
 from brokertape.tape.keys import Keys
+from brokertape.tape.tasks import end_tasks
 
 CODES = tuple(instrument.code for instrument in KNOWN[:12])
 KEYS = Keys()

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from brokertape.cli import INTERRUPTED
+from brokertape.tape.tasks import end_tasks
 
 Command = Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]
 
@@ -55,12 +56,3 @@ async def unless_stopped(work: Coroutine[Any, Any, int], stop: asyncio.Event) ->
         return working.result() if working.done() else INTERRUPTED
     finally:
         await end_tasks([working, stopping])
-
-
-async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel `tasks` and see them end. Asked again each second, for a library below may swallow a cancellation."""
-    running = set(tasks)
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=1.0)

@@ -7,7 +7,7 @@ on the way in. An error no loop knows how to live with ends the process; whoever
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.watch import Wanted, WatchList
 from brokertape.tape.errors import DecodeError, StoreError
 from brokertape.tape.events import WatermarkEntry
+from brokertape.tape.tasks import end_tasks
 from brokertape.tape.want import Want
 
 logger = logging.getLogger("brokertape.publisher")
@@ -100,7 +101,7 @@ class Publisher:
             async with asyncio.TaskGroup() as tasks:
                 loops = [tasks.create_task(loop) for loop in self._loops(tasks)]
                 await stop.wait()
-                await _end(loops)
+                await end_tasks(loops)
                 await self._finish_polls()
         finally:
             logger.info("what came of the polls: %s", self._poller.counts)
@@ -290,7 +291,7 @@ class Publisher:
     async def _finish_polls(self) -> None:
         if self._polls:
             await asyncio.wait(self._polls, timeout=self._intervals.stop_s)
-        await _end(self._polls)
+        await end_tasks(self._polls)
 
     async def _leave(self) -> None:
         try:
@@ -317,15 +318,6 @@ class Publisher:
     def _content(self, what: str) -> None:
         if self._complaints.pop(what, None) is not None:
             logger.info("%s: well again", what)
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel `tasks` and see them end. Asked again each second, for a library below may swallow a cancellation."""
-    running = set(tasks)
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=1.0)
 
 
 def _login(state: GlobalState) -> tuple[str, str | None]:

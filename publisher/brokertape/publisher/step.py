@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from brokertape.tape.diff import broken_totals, diff, repeated_names
 from brokertape.publisher.snapshot import Snapshot
 from brokertape.tape import book as tape_book
 from brokertape.tape.book import Book
 from brokertape.tape.changes import Change
+from brokertape.tape.diff import broken_totals, diff, repeated_names
 from brokertape.tape.events import (
     BaselineData,
     BaselineReason,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from brokertape.cli.running import end_tasks, run, unless_stopped
+from brokertape.cli.running import run, unless_stopped
+from brokertape.tape.tasks import end_tasks
 
 
 @pytest.fixture(autouse=True)

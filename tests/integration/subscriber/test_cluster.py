@@ -1,0 +1,48 @@
+"""A subscription over the nodes of a Cluster: one reader a stream, one face."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from brokertape.subscriber import State, subscribe
+from brokertape.tape.connection import connect
+from support.cluster import three_nodes
+from support.subscriptions import listening
+from support.tape_factory import TapeFactory, create_tape
+from support.tape_writer import TapeWriter
+from support.waiting import until
+
+pytestmark = pytest.mark.server
+
+CODES = ["HK.00700", "HK.00005", "HK.09988", "HK.01810", "HK.03690"]
+
+
+async def test_codes_of_several_nodes_are_followed(short_dir: Path, redis_program: Path) -> None:
+    """Books, changes, ages and interest; a node that restarts holds up its own codes alone, and none is lost."""
+    with three_nodes(short_dir, redis_program) as nodes:
+        url = f"redis+cluster://127.0.0.1:{nodes[0]._port}"
+        factories = [TapeFactory(code, epoch=time.time_ns() // 1_000_000) for code in CODES]
+        async with connect(url) as client:
+            keys = await create_tape(client)
+            for factory in factories:
+                await TapeWriter(client, keys, factory).baseline()
+        async with listening(subscribe(url, CODES, max_age=600)) as listener:
+            await until(lambda: listener.count("state") == len(CODES))
+            nodes[1].kill()
+            await until(lambda: "disconnected" in listener.kinds)
+            nodes[1].start()
+            await until(lambda: "connected" in listener.kinds, timeout_s=30)
+            async with connect(url) as client:
+                for factory in factories:
+                    await TapeWriter(client, keys, factory).change(20)
+                for factory in factories:
+                    await listener.reached(factory.code, (factory.epoch, 21))
+                    book = listener.tape.book(factory.code)
+                    assert book is not None
+                    assert book.rows == factory.rows
+                assert await client.zcard(keys.interest) == len(CODES)
+        assert listener.count("change") == 20 * len(CODES)
+        assert not [one for one in listener.events if isinstance(one, State) and one.kind == "resync"]
+        async with connect(url) as client:
+            assert await client.zcard(keys.interest) == 0
