@@ -178,13 +178,32 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Event:
+        event = await self.take()
+        self.show(event)
+        return event
+
+    async def take(self) -> Event:
+        """The next event, for whoever hands it on and says so by `show`: books and position stay as they are."""
         if self._running is None:
             raise RuntimeError("enter the subscription first: async with subscribe(…) as tape")
         event = await self._buffer.get()
         if isinstance(event, End):
             raise StopAsyncIteration if event.error is None else event.error
-        self._show(event)
         return event
+
+    def show(self, event: Event) -> None:
+        """`event` is handed over: the books and the position are those after it."""
+        if not isinstance(event, Update | State):
+            return
+        self._shown[event.code] = event.book
+        if isinstance(event, Update):
+            self._told[event.code] = (event.event.data.epoch, event.event.data.seq)
+            assert self._keys is not None
+            self._reached[self._keys.tape_of(event.code)] = event.entry_id
+        elif event.book is not None:
+            self._told[event.code] = event.book.version
+        else:
+            self._told.pop(event.code, None)
 
     async def __aenter__(self) -> Self:
         if self._running is not None:
@@ -265,20 +284,6 @@ class Subscription:
             self._cut_off.discard(reader)
             if not self._cut_off:
                 await self._buffer.put(Connection("connected"))
-
-    def _show(self, event: Event) -> None:
-        """`event` is being handed over: the books and the position are those after it."""
-        if not isinstance(event, Update | State):
-            return
-        self._shown[event.code] = event.book
-        if isinstance(event, Update):
-            self._told[event.code] = (event.event.data.epoch, event.event.data.seq)
-            assert self._keys is not None
-            self._reached[self._keys.tape_of(event.code)] = event.entry_id
-        elif event.book is not None:
-            self._told[event.code] = event.book.version
-        else:
-            self._told.pop(event.code, None)
 
 
 def _refusal(code: str) -> _Refused | None:

@@ -85,6 +85,8 @@ class SyncSubscription:
             self._requests.discard(request)
             if isinstance(answer, Exception):
                 raise answer
+            if answer is not None:
+                self._tape.show(answer)  # only now: an event that Ctrl-C kept back is not counted as given out
             return answer
         except BaseException:  # Ctrl-C, or the end
             self._requests.discard(request)
@@ -201,7 +203,7 @@ class SyncSubscription:
         if self._closing.is_set():
             request.give(StopIteration())
         elif self._left:
-            request.give(self._left.popleft())
+            self._answer(request, self._left.popleft())
         else:
             request.task = asyncio.create_task(self._fulfil(request))
 
@@ -211,17 +213,20 @@ class SyncSubscription:
 
     async def _fulfil(self, request: _Request) -> None:
         try:
-            request.give(await self._take(request.timeout))
-            if request.is_given_up:
-                self._keep(request)
+            self._answer(request, await self._take(request.timeout))
         finally:
             request.task = None  # not to be cleared away in the other thread, where that could swallow Ctrl-C
+
+    def _answer(self, request: _Request, answer: Answer) -> None:
+        request.give(answer)
+        if request.is_given_up:
+            self._keep(request)
 
     async def _take(self, timeout: float | None) -> Answer:
         """Timed here and not where it is waited for: an event is either in time and given out, or not taken."""
         try:
             async with asyncio.timeout(timeout) as limit:
-                return await anext(self._tape)
+                return await self._tape.take()
         except StopAsyncIteration:
             return StopIteration()
         except Exception as error:  # it is raised where the event was asked for
@@ -232,7 +237,7 @@ class SyncSubscription:
         with suppress(IndexError):
             answer = request.answers.popleft()
             if answer is not None and not isinstance(answer, Exception):
-                self._left.append(answer)
+                self._left.appendleft(answer)
 
 
 def _synchronous(opens: Callable[P, Subscription]) -> Callable[P, SyncSubscription]:

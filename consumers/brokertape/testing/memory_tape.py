@@ -41,7 +41,7 @@ class MemoryTape:
         self._trading: dict[str, Trading] = {}
         self._wants: dict[tuple[str, str], Want] = {}
         self._lost: str | None = None
-        self._news = asyncio.Event()
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._sent = 0
 
     # --- what a test does ---------------------------------------------------------------------------------------
@@ -145,13 +145,17 @@ class MemoryTape:
     async def read(self, after: Mapping[str, str], block_ms: int) -> Sequence[Entry]:
         """What comes behind the ids; returns early when time moves on, for ages to be looked at."""
         self._check()
-        if entries := self._store.entries_after(after):
-            return entries
+        waiter = asyncio.get_running_loop(), asyncio.Event()
+        self._waiting.add(waiter)  # before looking: another thread may push in between
         try:
+            if entries := self._store.entries_after(after):
+                return entries
             async with asyncio.timeout(block_ms / 1000):
-                await self._news.wait()
+                await waiter[1].wait()
         except TimeoutError:
             return []
+        finally:
+            self._waiting.discard(waiter)
         self._check()
         return self._store.entries_after(after)
 
@@ -174,9 +178,9 @@ class MemoryTape:
             raise StoreUnavailable(self._lost)
 
     def _wake(self) -> None:
-        """Whoever waits looks again; who comes later waits for the next time."""
-        self._news.set()
-        self._news = asyncio.Event()
+        """Whoever waits looks again, in whatever thread: the one that pushes may be a script's, beside the loop's."""
+        for loop, news in list(self._waiting):
+            loop.call_soon_threadsafe(news.set)
 
     def _feed_id(self) -> str:
         self._sent += 1

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import math
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -15,6 +16,8 @@ from brokertape.tape.codec import load
 from brokertape.tape.errors import DecodeError
 from brokertape.tape.events import Event, TapeEvent
 from brokertape.testing.memory_tape import MemoryTape
+
+SHORTEST_SLEEP_S = 0.005
 
 
 class Recording:
@@ -64,6 +67,7 @@ class RecordedTape(MemoryTape):
         super().__init__(now_ms=published_at(recording.events[0]) if recording.events else 0)
         self._left = deque(recording.events)
         self._speed = speed
+        self._owed_s = 0.0  # time that was let pass on the tape without sleeping for it
 
     async def read(self, after: Mapping[str, str], block_ms: int) -> Sequence[Entry]:
         """What comes behind the ids; when there is nothing, time passes, and with it what happened next."""
@@ -77,10 +81,20 @@ class RecordedTape(MemoryTape):
     async def _play(self, at_most_ms: int) -> None:
         due_ms = published_at(self._left[0]) - self.now_ms()
         pass_ms = max(0, min(due_ms, at_most_ms))
-        await asyncio.sleep(pass_ms / 1000 / self._speed)
+        await self._sleep(pass_ms / 1000 / self._speed)
         self.advance_to(self.now_ms() + pass_ms)
         while self._left and published_at(self._left[0]) <= self.now_ms():
             self.push(self._left.popleft())
+
+    async def _sleep(self, delay_s: float) -> None:
+        """What is too short for a timer is added up: each sleep costs a millisecond, however short it is meant."""
+        self._owed_s += delay_s
+        if self._owed_s < SHORTEST_SLEEP_S:
+            await asyncio.sleep(0)
+            return
+        began_s = time.monotonic()
+        await asyncio.sleep(self._owed_s)
+        self._owed_s -= time.monotonic() - began_s
 
 
 def published_at(event: Event) -> int:

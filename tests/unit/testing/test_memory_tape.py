@@ -2,7 +2,7 @@
 
 import pytest
 
-from brokertape.subscriber import Freshness, State, Status, Update, subscribe
+from brokertape.subscriber import Freshness, State, Status, Update, subscribe, subscribe_sync
 from brokertape.tape.errors import ApplyError
 from brokertape.testing import MemoryTape
 from support.subscriptions import listening
@@ -111,3 +111,16 @@ def test_a_change_that_follows_from_nothing_is_refused() -> None:
     factory.baseline()
     with pytest.raises(ApplyError, match="does not follow on from what was pushed"):
         MemoryTape().push(factory.change())
+
+
+def test_a_script_may_push_from_its_own_thread() -> None:
+    """Beside the thread that reads for it."""
+    tape = MemoryTape()
+    tape.trade(CODE, "UBS", bought=1000)
+    with subscribe_sync(tape, CODE) as subscription:
+        assert subscription.next(timeout=10) is not None
+        for _ in range(50):
+            tape.trade(CODE, "UBS", bought=1000)
+            event = subscription.next(timeout=10)
+            assert event is not None
+            assert event.kind == "change"
