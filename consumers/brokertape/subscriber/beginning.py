@@ -14,6 +14,9 @@ StartAt = Literal["now", "earliest"]
 class Beginning(Protocol):
     """Stream by stream and code by code."""
 
+    position: Position | None
+    """Where an earlier subscription was left, if it goes on from there."""
+
     def after_ids(self, last_ids: Mapping[str, str]) -> Mapping[str, str]:
         """Tape → the entry id after which it is read; `last_ids` are the last ones given out."""
 
@@ -26,6 +29,8 @@ class Beginning(Protocol):
 
 class Now:
     """With the stored books, then what comes."""
+
+    position: Position | None = None
 
     def after_ids(self, last_ids: Mapping[str, str]) -> Mapping[str, str]:
         """The ends."""
@@ -41,6 +46,8 @@ class Now:
 
 class After:
     """With the events that came after an entry id, the same for every stream: ids are times."""
+
+    position: Position | None = None
 
     def __init__(self, entry_id: str) -> None:
         self._entry_id = entry_id
@@ -61,30 +68,32 @@ class Left:
     """Where an earlier subscription was left; codes it did not have begin now."""
 
     def __init__(self, position: Position) -> None:
-        self._position = position
+        self.position: Position | None = position
+        self._streams = position.streams
+        self._codes = position.codes
 
     def after_ids(self, last_ids: Mapping[str, str]) -> Mapping[str, str]:
         """As saved, but never beyond an end: Redis may have lost what we had."""
-        saved = self._position.streams
+        saved = self._streams
         return {stream: min(saved.get(stream, last_id), last_id, key=id_order) for stream, last_id in last_ids.items()}
 
     def tip_of(self, code: str) -> tuple[int, int] | None:
         """As saved."""
-        return self._position.codes.get(code)
+        return self._codes.get(code)
 
     def is_joined(self, code: str) -> bool:
         """A code that nothing was told of begins with its book."""
-        return code not in self._position.codes
+        return code not in self._codes
 
 
 def beginning_of(start: StartAt, moment: datetime | str | None, position: Mapping[str, Any] | None) -> Beginning:
-    """The beginning that the arguments of `subscribe` name.
+    """The beginning that the arguments of `subscribe` name: the position, if one was saved; else what else they say.
 
     Raises:
-        InvalidPosition: More than one of them is given, or one is not what it should be.
+        InvalidPosition: Both `start` and `since` are given, or one is not what it should be.
     """
-    if (start != "now") + (moment is not None) + (position is not None) > 1:
-        raise InvalidPosition("where to begin: give one of start, since and position")
+    if start != "now" and moment is not None:
+        raise InvalidPosition("where to begin: give start or since, not both")
     if position is not None:
         return Left(Position.of(position))
     if moment is not None:

@@ -16,7 +16,7 @@ class Update:
     """An event of the tape, applied: `book` is the list after it.
 
     `book` is None only while older events are read whose first complete list lies before them. `is_late`: it was
-    observed more than `max_age` ago when it arrived, so it is no news to trade on.
+    observed more than `max_age` ago when it was handed over, so it is no news to trade on.
     """
 
     kind: UpdateKind
@@ -24,7 +24,7 @@ class Update:
     event: TapeEvent
     entry_id: str
     book: BookView | None
-    is_late: bool
+    is_late: bool = False
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -36,10 +36,10 @@ class Update:
 class State:
     """The list of a code as a whole, not by an event: what was before it need not be known.
 
-    - `state`: as it stood when the subscription joined; the first thing told of a code.
+    - `state`: as it stood when the subscription joined; the first thing told of a code, but for starts in the past.
     - `resync`: events of the code were missed, `reason` says why; this is what the store has now. `book` is None if
       it has nothing, or if the events that follow are read without a complete list yet.
-    - `conflated`: the latest list; `skipped` updates were merged into it because the handler was slow.
+    - `conflated`: the latest list, in place of `skipped` updates that came while the handler was busy.
     """
 
     kind: StateKind
@@ -51,7 +51,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """A code passed `max_age` one way or the other. `age` (s) is None for a code that was never seen."""
+    """A code passed `max_age` one way or the other. `age` (s) is None for a code without a list."""
 
     kind: Literal["stale", "fresh"]
     code: str

@@ -5,7 +5,7 @@ events older than the stored book (an explicit start in the past): then it holds
 complete one, or when it reaches the stored book, its anchor.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import get_args
 
 from brokertape.subscriber.events import Event, Freshness, State, StateKind, Update, UpdateKind
@@ -17,7 +17,7 @@ from brokertape.tape.events import ChangeEvent, TapeEvent, WatermarkEntry
 from brokertape.tape.rows import Row, hash_rows
 from brokertape.tape.start import FIRST_ID, id_order
 
-BEHIND_MS = 10_000  # a watermark ahead of us for so long means that we have missed something
+ELSEWHERE_MS = 10_000  # a watermark that stands elsewhere than we for so long means that we have missed something
 
 Version = tuple[int, int]  # epoch and seq
 
@@ -45,7 +45,7 @@ class Follower:
         self._now_ms = now_ms
         self._tip: Version | None = None  # the last event told, or the state we began with
         self._anchor: Book | None = None  # the stored book, while catching up
-        self._behind_since: int | None = None
+        self._elsewhere_since: int | None = None
         self._waiting_since = now_ms()
         self._is_stale = False
 
@@ -86,28 +86,47 @@ class Follower:
         """Whether the last event told is the one that `stored` is after."""
         return self._tip == _version_of(stored)
 
+    def lose(self, reason: str) -> list[Event]:
+        """An event of the past cannot be had: the list is not known again before the next complete one."""
+        self.book, self._tip = None, None
+        return [State("resync", self.code, None, reason)]
+
+    def reach_end(self) -> list[Event]:
+        """The tape has nothing more for now: what led to a stored book that is still ahead of us has gone from it."""
+        if self._anchor is None:
+            return []
+        stored, self._anchor = self._anchor, None
+        if self._tip is None:
+            return [self._adopt(stored, "state")]
+        return [self._adopt(stored, "resync", f"events up to {stored.epoch}/{stored.seq} are gone")]
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether older events than the stored book are being read."""
+        return self._anchor is not None
+
     def _adopt(self, stored: Book, kind: StateKind, reason: str | None = None) -> State:
         self.book = BookView.of(stored, self._max_age, self._now_ms)
         self._tip = self.book.version
-        self._behind_since = None
+        self._elsewhere_since = None
         return State(kind, self.code, self.book, reason)
 
     # --- following ----------------------------------------------------------------------------------------------
 
-    def take(self, event: TapeEvent, entry_id: str, now: int) -> list[Event] | Hole:
+    def take(self, event: TapeEvent, entry_id: str) -> list[Event] | Hole:
         """What the next entry of the code means. A `Hole` asks for `reread`; nothing was changed then."""
         data = event.data
         version = (data.epoch, data.seq)
         if self._is_known(version, entry_id):
             return []
         if self._anchor is not None:
-            return self._catch_up(event, entry_id, now)
+            return self._catch_up(event, entry_id)
         if not self._follows(event):
             return Hole(f"{event.id} does not follow on from {_name(self._tip)}")
         rows = self._rows_after(event)
         if rows is None or hash_rows(rows) != data.hash:
             return Hole(f"{event.id} does not lead to the list it says")
-        return [self._told(event, entry_id, rows, now)]
+        return [self._told(event, entry_id, rows)]
 
     def _is_known(self, version: Version, entry_id: str) -> bool:
         """Told already, in the book we began with, or of an epoch that is over."""
@@ -131,29 +150,28 @@ class Follower:
         except ApplyError:
             return None
 
-    def _told(self, event: TapeEvent, entry_id: str, rows: tuple[Row, ...] | None, now: int) -> Update:
+    def _told(self, event: TapeEvent, entry_id: str, rows: tuple[Row, ...] | None) -> Update:
         data = event.data
         self._tip = (data.epoch, data.seq)
-        self._behind_since = None
+        self._elsewhere_since = None
         self.book = None if rows is None else BookView.after(event, entry_id, rows, self._max_age, self._now_ms)
-        is_late = self._max_age is not None and now - data.observed_at > self._max_age * 1000
-        return Update(_KINDS[event.kind], self.code, event, entry_id, self.book, is_late)
+        return Update(_KINDS[event.kind], self.code, event, entry_id, self.book)
 
     # --- catching up --------------------------------------------------------------------------------------------
 
-    def _catch_up(self, event: TapeEvent, entry_id: str, now: int) -> list[Event] | Hole:
+    def _catch_up(self, event: TapeEvent, entry_id: str) -> list[Event] | Hole:
         """An event that is older than the stored book, or the first that is not.
 
         A hole is said, but nothing is read again: that would skip the events in between, which were asked for.
         """
         assert self._anchor is not None
         if not _is_at_or_below(entry_id, self._anchor.entry_id):
-            return self._pass_anchor(event, entry_id, now)
+            return self._pass_anchor(event, entry_id)
         told: list[Event] = []
         if self._tip is not None and not self._follows(event):
             self.book = None
             told.append(State("resync", self.code, None, f"events between {_name(self._tip)} and {event.id} are gone"))
-        told.append(self._told(event, entry_id, self._rows_caught(event), now))
+        told.append(self._told(event, entry_id, self._rows_caught(event)))
         if self._tip == _version_of(self._anchor):
             self._anchor = None
         return told
@@ -165,27 +183,24 @@ class Follower:
         rows = self._rows_after(event)
         return rows if rows is not None and hash_rows(rows) == event.data.hash else None
 
-    def _pass_anchor(self, event: TapeEvent, entry_id: str, now: int) -> list[Event] | Hole:
+    def _pass_anchor(self, event: TapeEvent, entry_id: str) -> list[Event] | Hole:
         """The entry of the stored book has gone from the tape: its state stands in for what led to it."""
-        assert self._anchor is not None
-        stored, self._anchor = self._anchor, None
-        told: list[Event] = [self._adopt(stored, "resync", f"events up to {stored.epoch}/{stored.seq} are gone")]
-        rest = self.take(event, entry_id, now)
+        told = self.reach_end()
+        rest = self.take(event, entry_id)
         return rest if isinstance(rest, Hole) else told + rest
 
     # --- how fresh it is ----------------------------------------------------------------------------------------
 
     def see(self, mark: WatermarkEntry, now: int) -> Hole | None:
-        """A watermark: moves `observed_at`. A `Hole` when it has been ahead of us for too long."""
+        """A watermark: moves `observed_at`. A `Hole` when it has stood elsewhere than we for too long."""
         version = (mark.epoch, mark.seq)
-        if self._tip is None or version > self._tip:
-            self._behind_since = self._behind_since or now
-            is_lost = now - self._behind_since > BEHIND_MS
+        if version != self._tip:
+            self._elsewhere_since = self._elsewhere_since or now
+            is_lost = now - self._elsewhere_since > ELSEWHERE_MS
             return Hole(f"the watermark stands at {_name(version)}, we at {_name(self._tip)}") if is_lost else None
-        if version == self._tip and self.book is not None:
-            self._behind_since = None
-            observed_at = max(self.book.observed_at, mark.observed_at)
-            self.book = replace(self.book, observed_at=observed_at, data_time=mark.data_time)
+        self._elsewhere_since = None
+        if self.book is not None:
+            self.book = self.book.seen(mark.observed_at, mark.data_time)
         return None
 
     def check_age(self, now: int) -> list[Event]:

@@ -33,8 +33,8 @@ class Interest:
         self._want = want
 
     async def keep(self) -> None:
-        """Ask, and ask again before it runs out. Ends where we may not: then operators have to watch the codes."""
-        delays = backoff()
+        """Ask, and ask again before it runs out, for ever: who may not today, or has no room, may tomorrow."""
+        delays, is_refused = backoff(), False
         while True:
             try:
                 await self._source.want(self._codes, self.name, self._want)
@@ -42,8 +42,11 @@ class Interest:
                 await asyncio.sleep(next(delays))
                 continue
             except StoreRefused as error:
-                log.warning("cannot ask for codes, so only what is watched comes: %s", error)
-                return
+                if not is_refused:
+                    log.warning("cannot ask for codes, so only what is watched comes: %s", error)
+                is_refused = True
+            else:
+                is_refused = False
             delays = backoff()
             await asyncio.sleep(INTEREST_RENEW_S)
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from brokertape.subscriber.beginning import Beginning
 from brokertape.subscriber.books import Books, Lost
 from brokertape.subscriber.events import Event
-from brokertape.subscriber.source import Entry, Source
+from brokertape.subscriber.position import Bookmark
+from brokertape.subscriber.source import Entry, Source, Span
 from brokertape.tape.backoff import LONGEST_S, backoff
 from brokertape.tape.book import Book
 from brokertape.tape.errors import StoreUnavailable, TapeMismatch
@@ -39,7 +40,15 @@ class Lane:
     """
 
     def __init__(
-        self, streams: Sequence[str], keys: Keys, books: Books, source: Source, emit: Emit, beginning: Beginning
+        self,
+        streams: Sequence[str],
+        keys: Keys,
+        books: Books,
+        source: Source,
+        beginning: Beginning,
+        bookmark: Bookmark,
+        emit: Emit,
+        wanted: Callable[[], Awaitable[None]],
     ) -> None:
         self._keys = keys
         self._feed = keys.feed if keys.feed in streams else None
@@ -47,11 +56,11 @@ class Lane:
         self._streams = streams
         self._books = books
         self._source = source
-        self._emit = emit
         self._beginning = beginning
+        self._bookmark = bookmark
+        self._emit = emit
+        self._wanted = wanted
         self._after: dict[str, str] = {}
-        self.began: Mapping[str, str] = {}
-        """Tape → the entry id after which reading began; empty until the lane has joined."""
 
     async def keep_following(self, link: Link) -> None:
         """Follow for ever, and let `link` know how it goes.
@@ -81,22 +90,34 @@ class Lane:
         last_ids = {stream: spans[stream].last_id for stream in self._streams}
         began = self._beginning.after_ids({tape: last_ids[tape] for tape in self._codes.values()})
         after = {**last_ids, **began}
+        self._bookmark.begin(began, self._codes)
         for code, stream in self._codes.items():
-            follower = self._books.followers[code]
+            follower, book = self._books.followers[code], stored.get(code)
             if self._beginning.is_joined(code):
-                await self._emit(follower.join(stored.get(code)))
+                told = follower.join(book)
             else:
-                await self._emit(follower.resume(stored.get(code), after[stream], self._beginning.tip_of(code)))
-        self.began, self._after = began, after
+                told = follower.resume(book, after[stream], self._beginning.tip_of(code))
+            await self._emit(told if spans[stream].has_more(after[stream]) else [*told, *follower.reach_end()])
+        self._after = after
         await self._tell_statuses()
 
     async def _follow(self) -> None:
         """Read and apply until Redis is lost. Raises StoreUnavailable."""
+        loop = asyncio.get_running_loop()
         while True:
-            for entry in await self._source.read(self._after, self._block_ms()):
+            if not self._source.is_live:
+                await self._wanted()
+            entries = await self._source.read(self._after, self._block_ms())
+            began = loop.time()
+            for entry in entries:
                 await self._take(entry)
                 self._after[entry.stream] = entry.entry_id
-            await self._look_into_suspects()
+            if not entries:
+                await self._emit(event for code in self._codes for event in self._books.followers[code].reach_end())
+            if loop.time() - began > BLOCK_MS / 1000:
+                await self._compare({})  # a slow handler held us up: a connection lost meanwhile is replaced unseen
+            if suspects := {code: reason for code, reason in self._books.suspects.items() if code in self._codes}:
+                await self._look_into(suspects)
             await self._check_ages()
 
     async def _recover(self) -> None:
@@ -104,17 +125,39 @@ class Lane:
         keys = await self._source.keys()
         if keys is not None and keys != self._keys:
             raise TapeMismatch(f"tape {keys.prefix!r} was made anew with other partitions: subscribe again")
-        spans = await self._source.spans(self._after)
+        await self._compare({})
+        await self._tell_statuses()
+
+    async def _look_into(self, suspects: Mapping[str, str]) -> None:
+        """Codes of which a watermark says, for the reason given, that we are elsewhere than the store."""
+        for code in suspects:
+            del self._books.suspects[code]
+        await self._compare(suspects)
+
+    async def _compare(self, suspects: Mapping[str, str]) -> None:
+        """See whether the store still has what we hold, and whether the tapes of `suspects` have what we miss.
+
+        The books are read before the ends: a tape that is read to its end then has told us all that is in its books.
+        """
         stored = await self._source.books(self._codes)
-        behind = {name for name, after in self._after.items() if id_order(spans[name].last_id) < id_order(after)}
-        for stream in behind:
-            log.warning("%s was rolled back from %s to %s", stream, self._after[stream], spans[stream].last_id)
-            self._after[stream] = spans[stream].last_id
+        spans = await self._source.spans(self._after)
+        rolled_back = self._step_back(spans)
         for code, stream in self._codes.items():
             follower, book = self._books.followers[code], stored.get(code)
-            if follower.is_ahead_of(book) or (stream in behind and not follower.stands_at(book)):
+            if follower.stands_at(book):
+                continue
+            if stream in rolled_back or follower.is_ahead_of(book):
                 await self._restate(code, book, "Redis lost the end of the tape")
-        await self._tell_statuses()
+            elif code in suspects and not spans[stream].has_more(self._after[stream]):
+                await self._restate(code, book, suspects[code])
+
+    def _step_back(self, spans: Mapping[str, Span]) -> Collection[str]:
+        """The streams that end before we are: reading on behind their ends, we would skip what comes."""
+        found = {name for name, after in self._after.items() if id_order(spans[name].last_id) < id_order(after)}
+        for stream in found:
+            log.warning("%s was rolled back from %s to %s", stream, self._after[stream], spans[stream].last_id)
+            self._after[stream] = spans[stream].last_id
+        return found
 
     async def _rest(self, delay_s: float) -> None:
         """Let `delay_s` pass, and codes become stale meanwhile."""
@@ -129,28 +172,24 @@ class Lane:
         await self._emit(self._books.check_ages(self._source.now_ms()))
 
     async def _take(self, entry: Entry) -> None:
-        now = self._source.now_ms()
-        taken = self._books.take_feed(entry, now) if entry.stream == self._feed else self._books.take(entry, now)
+        now, is_feed = self._source.now_ms(), entry.stream == self._feed
+        taken = self._books.take_feed(entry, now) if is_feed else self._books.take(entry)
         if isinstance(taken, Lost):
-            await self._reread(taken.code, taken.reason)
+            await self._reread(taken)
         elif taken:
             await self._emit(taken)
 
-    async def _look_into_suspects(self) -> None:
-        """Behind a watermark: only if our tape has nothing more for us have we missed something; else we are slow."""
-        for code in self._codes.keys() & self._books.suspects.keys():
-            reason, stream = self._books.suspects.pop(code), self._codes[code]
-            last_entry_id = (await self._source.spans([stream]))[stream].last_entry_id
-            if last_entry_id is None or id_order(last_entry_id) <= id_order(self._after[stream]):
-                await self._reread(code, reason)
-
-    async def _reread(self, code: str, reason: str) -> None:
-        stored = await self._source.books([code])
-        await self._restate(code, stored.get(code), reason)
+    async def _reread(self, lost: Lost) -> None:
+        """While older events are read, the book would skip those in between, which were asked for."""
+        follower = self._books.followers[lost.code]
+        if follower.is_catching_up:
+            await self._emit(follower.lose(lost.reason))
+            return
+        stored = await self._source.books([lost.code])
+        await self._restate(lost.code, stored.get(lost.code), lost.reason)
 
     async def _restate(self, code: str, stored: Book | None, reason: str) -> None:
         log.warning("%s: the book is read again: %s", code, reason)
-        self._books.counts.resyncs += 1
         await self._emit(self._books.followers[code].reread(stored, reason))
 
     async def _tell_statuses(self) -> None:

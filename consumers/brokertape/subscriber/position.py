@@ -1,13 +1,17 @@
 """Where a subscription has come to, as a small JSON value that its owner can store."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from brokertape.subscriber.events import Event, State, Update
 from brokertape.tape._model import Model
 from brokertape.tape.errors import InvalidPosition
+from brokertape.tape.keys import Keys
 from brokertape.tape.start import is_entry_id
+
+Version = tuple[int, int]  # epoch and seq
 
 
 class Position(Model):
@@ -17,7 +21,7 @@ class Position(Model):
     """
 
     streams: dict[str, str]
-    codes: dict[str, tuple[int, int] | None]
+    codes: dict[str, Version | None]
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> "Position":
@@ -27,10 +31,44 @@ class Position(Model):
             InvalidPosition: It is none.
         """
         try:
-            position = cls.model_validate(dict(value))
-        except (ValidationError, TypeError, ValueError) as error:
-            raise InvalidPosition(f"not a saved position: {str(error).splitlines()[0]}") from error
+            position = cls.model_validate(value)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "it"
+            raise InvalidPosition(f"not a saved position: {where}: {first['msg']}") from error
         for entry_id in position.streams.values():
             if not is_entry_id(entry_id):
                 raise InvalidPosition(f"not a saved position: {entry_id!r} is no entry id")
         return position
+
+
+class Bookmark:
+    """The position while a subscription runs: moved on by what its owner is given, not by what is read ahead."""
+
+    def __init__(self, left: Position | None) -> None:
+        self._streams: dict[str, str] = {} if left is None else dict(left.streams)
+        self._codes: dict[str, Version | None] = {} if left is None else dict(left.codes)
+
+    def begin(self, after_ids: Mapping[str, str], codes: Iterable[str]) -> None:
+        """Reading of `codes` begins after these entries of their tapes; nothing was given of them yet."""
+        self._streams.update(after_ids)
+        for code in codes:
+            self._codes.setdefault(code, None)
+
+    def give(self, event: Event, keys: Keys) -> None:
+        """`event` was handed over."""
+        match event:
+            case Update():
+                self._codes[event.code] = (event.event.data.epoch, event.event.data.seq)
+                self._streams[keys.tape_of(event.code)] = event.entry_id
+            case State():
+                self._codes[event.code] = None if event.book is None else event.book.version
+            case _:
+                pass
+
+    @property
+    def value(self) -> dict[str, Any] | None:
+        """The position as JSON; None as long as there is none to go on from."""
+        if not self._streams:
+            return None
+        return Position(streams=self._streams, codes=self._codes).model_dump(mode="json")

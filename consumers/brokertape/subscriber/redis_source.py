@@ -17,6 +17,7 @@ from brokertape.tape.interest import INTEREST_TTL_S, member_of
 from brokertape.tape.keys import Keys
 from brokertape.tape.market_time import wall_clock_ms
 from brokertape.tape.meta import read_meta
+from brokertape.tape.rows import hash_rows
 from brokertape.tape.start import FIRST_ID
 from brokertape.tape.want import Want
 
@@ -25,10 +26,13 @@ log = logging.getLogger("brokertape.subscriber")
 READ_COUNT = 500  # entries a stream in one reply: about a megabyte
 COMMAND_TIMEOUT_S = 5.0  # of every command, a blocked read's waiting included
 BOOKS_AT_ONCE = 100
+MAX_CONNECTIONS = 128  # a Cluster of one node may have 65 streams read at once
 
 
 class RedisSource:
     """Reads the tape of `keys` by `client`, which it closes at its end."""
+
+    is_live = True
 
     def __init__(self, client: RedisClient, keys: Keys) -> None:
         self._client = client
@@ -42,7 +46,8 @@ class RedisSource:
             StoreRefused: `url` cannot be used.
             InvalidKeys: `prefix` cannot.
         """
-        return cls(connect(url, command_timeout_s=COMMAND_TIMEOUT_S), Keys(prefix))
+        client = connect(url, command_timeout_s=COMMAND_TIMEOUT_S, max_connections=MAX_CONNECTIONS)
+        return cls(client, Keys(prefix))
 
     def now_ms(self) -> int:
         """This machine's clock."""
@@ -131,18 +136,27 @@ class RedisSource:
         for code in codes:
             pipeline.hgetall(self._keys.book(code))
         with store_errors():
-            stored = await run_pipeline(self._client, pipeline)
-        books = {code: _book_in(code, fields) for code, fields in zip(codes, stored, strict=True)}
+            stored = await run_pipeline(self._client, pipeline, raise_on_error=False)
+            books = {code: _book_in(code, fields) for code, fields in zip(codes, stored, strict=True)}
         return {code: book for code, book in books.items() if book is not None}
 
 
-def _book_in(code: str, fields: Mapping[bytes, bytes]) -> Book | None:
-    """The book of a hash; one that cannot be read must not take the other codes with it."""
+def _book_in(code: str, fields: Mapping[bytes, bytes] | Exception) -> Book | None:
+    """The book of a hash; one that cannot be used must not take the other codes with it."""
+    if isinstance(fields, Exception):
+        if not str(fields).startswith("WRONGTYPE"):
+            raise fields
+        log.warning("the stored book of %s cannot be used: %s", code, fields)
+        return None
     try:
-        return Book.from_hash(fields)
+        book = Book.from_hash(fields)
     except DecodeError as error:
         log.warning("the stored book of %s cannot be used: %s", code, error)
         return None
+    if book is not None and (book.code != code or hash_rows(book.rows) != book.hash):
+        log.warning("the stored book of %s cannot be used: its rows are not those it says", code)
+        return None
+    return book
 
 
 def _status_in(payload: bytes) -> StatusEvent | None:

@@ -8,6 +8,7 @@ from brokertape.tape.book import Book
 from brokertape.tape.errors import TapeError
 from brokertape.tape.events import StatusEvent
 from brokertape.tape.keys import Keys
+from brokertape.tape.start import id_order
 from brokertape.tape.want import Want
 
 
@@ -27,6 +28,10 @@ class Span:
     last_id: str
     last_entry_id: str | None
 
+    def has_more(self, after_id: str) -> bool:
+        """Whether there are entries behind `after_id`."""
+        return self.last_entry_id is not None and id_order(self.last_entry_id) > id_order(after_id)
+
 
 class EndOfTape(TapeError):
     """Raised by a source that has an end, when it is reached: the subscription ends."""
@@ -34,6 +39,9 @@ class EndOfTape(TapeError):
 
 class Source(Protocol):
     """A tape that can be read. Calls may raise StoreUnavailable, which passes, and StoreRefused, which does not."""
+
+    is_live: bool
+    """Whether time goes on by itself. One that is not is read only when the handler waits for what comes next."""
 
     def now_ms(self) -> int:
         """The time that ages are counted by, ms since 1970."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +16,7 @@ from brokertape.subscriber.events import Connection, Event, State, Status, Updat
 from brokertape.subscriber.frames import frame
 from brokertape.subscriber.interest import Interest
 from brokertape.subscriber.lane import Lane
-from brokertape.subscriber.position import Position
+from brokertape.subscriber.position import Bookmark
 from brokertape.subscriber.redis_source import RedisSource
 from brokertape.subscriber.source import EndOfTape, Source
 from brokertape.subscriber.view import BookView
@@ -57,7 +58,8 @@ def subscribe(
         max_age: Seconds after which a book that nobody looked at counts as stale, and a change on arrival as late.
         start: `now`: the books as they stand, then what comes. `earliest`: all events that are still there.
         since: All events from a time (market time, unless it has a zone) or after an entry id.
-        position: Go on where the subscription that gave this `position` was left.
+        position: Go on where the subscription that gave this `position` was left. With None, as long as nothing was
+            saved, `start` or `since` say where to begin.
         when_slow: When the handler is slow and `buffer` events wait: `block` reads no further until there is room;
             `conflate` merges what waits, so that of each code only the latest book comes.
         buffer: How many events may wait.
@@ -78,9 +80,8 @@ def subscribe(
     _check_above_0(max_age=max_age, weight=weight, max_staleness_s=max_staleness_s)
     beginning = beginning_of(start, since, position)
     want = Want(weight=weight, max_staleness_s=max_staleness_s) if asks else None
-    if isinstance(source, str):
-        source = RedisSource.at(source, prefix)
-    return Subscription(source, wanted, max_age, beginning, when_slow, buffer, want, name)
+    reads = RedisSource.at(source, prefix) if isinstance(source, str) else source
+    return Subscription(reads, wanted, max_age, beginning, when_slow, buffer, want, name)
 
 
 def _check(codes: list[str], when_slow: str, buffer: int) -> None:
@@ -94,23 +95,16 @@ def _check(codes: list[str], when_slow: str, buffer: int) -> None:
 
 def _check_above_0(**numbers: float | None) -> None:
     for name, number in numbers.items():
-        if number is not None and not number > 0:
+        if number is not None and not 0 < number < math.inf:
             raise ValueError(f"{name} = {number}: use a number above 0")
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """A code that is none, and why."""
-
-    code: str
-    reason: str
 
 
 class Subscription:
     """The live books of some codes. Made by `subscribe`.
 
-    Iterating gives events, for ever, across losses of Redis; the first of a code is its current state. It raises
-    StoreRefused or TapeMismatch when no waiting helps.
+    Iterating gives events across losses of Redis, for ever unless it is closed or plays a recording; the first of a
+    code is its current state, unless it was asked to begin in the past. It raises StoreRefused or TapeMismatch when no
+    waiting helps.
     """
 
     def __init__(
@@ -125,21 +119,18 @@ class Subscription:
         name: str | None,
     ) -> None:
         self._source = source
-        self._refused = [refused for code in codes if (refused := _refusal(code)) is not None]
-        refused_codes = {refused.code for refused in self._refused}
-        self.codes = tuple(code for code in codes if code not in refused_codes)
+        self._max_age = max_age
+        self._refused = {code: reason for code in codes if (reason := _refusal(code)) is not None}
+        self.codes = tuple(code for code in codes if code not in self._refused)
         self._books = Books(self.codes, max_age, source.now_ms)
         self._beginning = beginning
+        self._bookmark = Bookmark(beginning.position)
         self._buffer = buffer_for(when_slow, buffer)
         self._interest = Interest(source, self.codes, name, want) if want is not None else None
-        self._lanes: list[Lane] = []
-        self._cut_off: set[object] = set()
+        self._cut_off: set[object] = set()  # the readers that have no Redis
         self._shown: dict[str, BookView | None] = {}
-        self._told: dict[str, tuple[int, int]] = {}
-        self._reached: dict[str, str] = {}
-        self._keys: Keys | None = None
+        self._keys = Keys()
         self._running: asyncio.Task[None] | None = None
-        self._is_closed = False
 
     # --- what its owner sees ------------------------------------------------------------------------------------
 
@@ -162,12 +153,12 @@ class Subscription:
         return None if book is None else frame(book)
 
     @property
-    def position(self) -> dict[str, Any]:
-        """Where the owner of this subscription has come to: a small JSON value for `subscribe(position=…)`."""
-        streams = {stream: after_id for lane in self._lanes for stream, after_id in lane.began.items()}
-        begun = [code for code in self.codes if self._keys is not None and self._keys.tape_of(code) in streams]
-        codes = {code: self._told.get(code) for code in begun}
-        return Position(streams=streams | self._reached, codes=codes).model_dump(mode="json")
+    def position(self) -> dict[str, Any] | None:
+        """Where the owner of this subscription has come to: a small JSON value for `subscribe(position=…)`.
+
+        None before there is any: it has not reached Redis yet.
+        """
+        return self._bookmark.value
 
     @property
     def counts(self) -> Counts:
@@ -189,21 +180,13 @@ class Subscription:
         event = await self._buffer.get()
         if isinstance(event, End):
             raise StopAsyncIteration if event.error is None else event.error
-        return event
+        return replace(event, is_late=True) if isinstance(event, Update) and self._is_late(event) else event
 
     def show(self, event: Event) -> None:
         """`event` is handed over: the books and the position are those after it."""
-        if not isinstance(event, Update | State):
-            return
-        self._shown[event.code] = event.book
-        if isinstance(event, Update):
-            self._told[event.code] = (event.event.data.epoch, event.event.data.seq)
-            assert self._keys is not None
-            self._reached[self._keys.tape_of(event.code)] = event.entry_id
-        elif event.book is not None:
-            self._told[event.code] = event.book.version
-        else:
-            self._told.pop(event.code, None)
+        self._bookmark.give(event, self._keys)
+        if isinstance(event, Update | State):
+            self._shown[event.code] = event.book
 
     async def __aenter__(self) -> Self:
         if self._running is not None:
@@ -218,14 +201,15 @@ class Subscription:
 
     async def aclose(self) -> None:
         """End: nothing is read any more, publishers are no longer asked, whoever iterates comes to the end."""
-        if self._running is None or self._is_closed:
+        if self._running is None:
             return
-        self._is_closed = True
-        await end_tasks([self._running])
         self._buffer.end(End(None))
-        if self._interest is not None:
-            await self._interest.leave()
-        await self._source.aclose()
+        try:
+            await end_tasks([self._running])
+            if self._interest is not None:
+                await self._interest.leave()
+        finally:
+            await self._source.aclose()
 
     # --- what runs behind it ------------------------------------------------------------------------------------
 
@@ -245,12 +229,20 @@ class Subscription:
                 tasks.create_task(self._interest.keep())
             self._keys = await self._find_tape()
             streams = [*sorted({self._keys.tape_of(code) for code in self.codes}), self._keys.feed]
-            self._lanes = [
-                Lane(lane, self._keys, self._books, self._source, self._emit, self._beginning)
-                for lane in self._source.lanes(streams)
-            ]
-            for lane in self._lanes:
-                tasks.create_task(lane.keep_following(self))
+            for lane in self._source.lanes(streams):
+                tasks.create_task(self._lane(lane).keep_following(self))
+
+    def _lane(self, streams: Sequence[str]) -> Lane:
+        return Lane(
+            streams,
+            self._keys,
+            self._books,
+            self._source,
+            self._beginning,
+            self._bookmark,
+            self._emit,
+            self._buffer.wanted,
+        )
 
     async def _find_tape(self) -> Keys:
         delays = backoff()
@@ -265,18 +257,25 @@ class Subscription:
             await asyncio.sleep(next(delays))
 
     async def _refuse(self) -> None:
-        await self._emit(Status("status", "code", one.code, "refused", one.reason) for one in self._refused)
+        await self._emit(Status("status", "code", code, "refused", reason) for code, reason in self._refused.items())
 
     async def _emit(self, events: Iterable[Event]) -> None:
         for event in events:
+            self._books.count(event)
             await self._buffer.put(event)
+
+    def _is_late(self, update: Update) -> bool:
+        """Judged when it is handed over: a handler that was away has made it late as well."""
+        age_ms = self._source.now_ms() - update.event.data.observed_at
+        return self._max_age is not None and age_ms > self._max_age * 1000
 
     async def lost(self, reader: object, reason: str) -> None:
         """`reader` has no Redis; told when the first has not."""
-        if not self._cut_off:
+        is_first = not self._cut_off
+        self._cut_off.add(reader)  # before anything is awaited: others may be lost meanwhile
+        if is_first:
             log.warning("%s; waiting for it", reason)
             await self._buffer.put(Connection("disconnected", reason))
-        self._cut_off.add(reader)
 
     async def found(self, reader: object) -> None:
         """`reader` has Redis; told when all have it again."""
@@ -286,11 +285,11 @@ class Subscription:
                 await self._buffer.put(Connection("connected"))
 
 
-def _refusal(code: str) -> _Refused | None:
+def _refusal(code: str) -> str | None:
     try:
         check_code(code)
     except InvalidCode as error:
-        return _Refused(code, str(error))
+        return str(error)
     return None
 
 

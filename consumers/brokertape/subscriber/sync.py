@@ -107,8 +107,8 @@ class SyncSubscription:
         return self._tape.codes
 
     @property
-    def position(self) -> dict[str, Any]:
-        """Where its owner has come to: a small JSON value for `subscribe_sync(position=…)`."""
+    def position(self) -> dict[str, Any] | None:
+        """Where its owner has come to: a small JSON value for `subscribe_sync(position=…)`; None before it has any."""
         return self._tape.position
 
     @property

@@ -1,7 +1,7 @@
 """The list of one code as a subscriber holds it: immutable, and aware of how old it is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from brokertape.tape.book import Book
@@ -17,7 +17,8 @@ class BookView:
     """Who bought and who sold most of a code, as of one event.
 
     `rows` has buyers first, by rank; volumes in shares, prices and turnover in HKD. `data_time` (s) is the gateway's
-    own stamp, `observed_at` (ms) is when the list was last truly seen, changed or not. `max_age` is in seconds.
+    own stamp, `observed_at` (ms) is when the list was last truly seen, changed or not: by the publisher's clock, but
+    never in the future of ours, for that would hide that nobody looks. `max_age` is in seconds.
     """
 
     code: str
@@ -35,16 +36,8 @@ class BookView:
     def of(cls, book: Book, max_age: float | None, now_ms: NowMs) -> "BookView":
         """The book as it was read."""
         return cls(
-            book.code,
-            book.epoch,
-            book.seq,
-            book.entry_id,
-            book.trading_date,
-            book.data_time,
-            book.observed_at,
-            book.rows,
-            max_age,
-            now_ms,
+            *(book.code, book.epoch, book.seq, book.entry_id, book.trading_date, book.data_time),
+            *(min(book.observed_at, now_ms()), book.rows, max_age, now_ms),
         )
 
     @classmethod
@@ -54,17 +47,15 @@ class BookView:
         """The list that `event` led to."""
         data = event.data
         return cls(
-            data.code,
-            data.epoch,
-            data.seq,
-            entry_id,
-            data.trading_date,
-            data.data_time,
-            data.observed_at,
-            rows,
-            max_age,
-            now_ms,
+            *(data.code, data.epoch, data.seq, entry_id, data.trading_date, data.data_time),
+            *(min(data.observed_at, now_ms()), rows, max_age, now_ms),
         )
+
+    def seen(self, observed_at: int, data_time: int | None) -> "BookView":
+        """The same list, seen again; neither stamp ever goes back."""
+        data_time = max((stamp for stamp in (self.data_time, data_time) if stamp is not None), default=None)
+        seen_at = max(self.observed_at, min(observed_at, self.now_ms()))
+        return replace(self, observed_at=seen_at, data_time=data_time)
 
     @property
     def buyers(self) -> tuple[Row, ...]:

@@ -16,7 +16,7 @@ from brokertape.tape.events import (
     WatermarkEntry,
     WatermarkEvent,
 )
-from brokertape.tape.keys import Keys
+from brokertape.tape.keys import Keys, check_code
 from brokertape.tape.market_time import rfc3339, wall_clock_ms
 from brokertape.tape.want import Want
 from brokertape.testing.memory_store import MemoryStore
@@ -32,6 +32,8 @@ class MemoryTape:
     Time stands still unless `advance` moves it, so that ages are what a test says; it begins at `now_ms` (ms since
     1970), by default now. Everything pushed is kept for the life of the tape.
     """
+
+    is_live = True
 
     def __init__(self, *, now_ms: int | None = None) -> None:
         self._now_ms = wall_clock_ms() if now_ms is None else now_ms
@@ -51,10 +53,18 @@ class MemoryTape:
     ) -> TapeEvent | None:
         """A broker trades (shares, at HKD a share) and a poll finds it: the baseline of `code`, or a change.
 
-        None if it does not show in the list of ten a side.
+        The first trade of a new trading date makes it a rollover. None if it does not show in the list of ten a side.
+
+        Raises:
+            InvalidCode: `code` is none.
+            ValueError: Nothing is traded, or less than nothing.
         """
-        trading = self._trading.setdefault(code, Trading(code, SOURCE, self._started_ms))
-        trading.trade(broker_name, bought=bought, sold=sold, price=price)
+        trading = self._trading.get(code)
+        if trading is None:
+            known = self._store.books.get(check_code(code))
+            epoch = self._started_ms if known is None else max(self._started_ms, known.epoch + 1)
+            trading = self._trading[code] = Trading(code, SOURCE, epoch)
+        trading.trade(broker_name, bought=bought, sold=sold, price=price, now_ms=self._now_ms)
         event = trading.poll(self._now_ms)
         if event is not None:
             self.push(event)

@@ -4,8 +4,9 @@ import asyncio
 import gzip
 import math
 import time
+import zlib
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -14,7 +15,7 @@ from pathlib import Path
 from brokertape.subscriber.source import EndOfTape, Entry
 from brokertape.tape.codec import load
 from brokertape.tape.errors import DecodeError
-from brokertape.tape.events import Event, TapeEvent
+from brokertape.tape.events import ChangeEvent, Event, TapeEvent
 from brokertape.testing.memory_tape import MemoryTape
 
 SHORTEST_SLEEP_S = 0.005
@@ -23,11 +24,15 @@ SHORTEST_SLEEP_S = 0.005
 class Recording:
     """Events in the order they were published, tape and feed together.
 
-    Its file has one payload a line, as `brokertape tail --json --feed` prints them; with `.gz` it is compressed.
+    Its file has one payload a line, as `brokertape tail --json --feed` prints them; with `.gz` it is compressed. Each
+    code begins with its first complete list; what was recorded of it before, and what was recorded twice, is left out.
+
+    Raises:
+        DecodeError: An event of a code is missing.
     """
 
     def __init__(self, events: Iterable[Event]) -> None:
-        self.events = tuple(sorted(events, key=published_at))
+        self.events = tuple(_whole(sorted(events, key=published_at)))
 
     @classmethod
     def load(cls, path: Path) -> "Recording":
@@ -42,7 +47,10 @@ class Recording:
     @classmethod
     def loads(cls, content: bytes) -> "Recording":
         """The recording in the bytes of a file; raises DecodeError."""
-        text = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+        try:
+            text = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+        except (EOFError, OSError, zlib.error) as error:
+            raise DecodeError(f"the recording is damaged: {error}") from error
         return cls(_event(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
 
     @property
@@ -59,7 +67,9 @@ class Recording:
 
 
 class RecordedTape(MemoryTape):
-    """Plays a recording for whoever reads it: what is read next happens next, so nothing is ever skipped."""
+    """Plays a recording for whoever reads it: time passes while the handler waits for what comes next."""
+
+    is_live = False
 
     def __init__(self, recording: Recording, speed: float) -> None:
         if not speed > 0:
@@ -71,6 +81,7 @@ class RecordedTape(MemoryTape):
 
     async def read(self, after: Mapping[str, str], block_ms: int) -> Sequence[Entry]:
         """What comes behind the ids; when there is nothing, time passes, and with it what happened next."""
+        self._check()
         entries = self._store.entries_after(after)
         if not entries and not self._left:
             raise EndOfTape("the recording has ended")
@@ -112,6 +123,24 @@ def recorded_day() -> Recording:
 
 def _event(number: int, line: bytes) -> Event:
     try:
-        return load(line)
-    except DecodeError as error:
+        event = load(line)
+        published_at(event)
+    except ValueError as error:  # a DecodeError, or a time that is none
         raise DecodeError(f"line {number}: {error}") from error
+    return event
+
+
+def _whole(events: Iterable[Event]) -> Iterator[Event]:
+    """What can be played of `events`: per code, from a complete list on, each event once."""
+    tips: dict[str, tuple[int, int]] = {}
+    for event in events:
+        if not isinstance(event, TapeEvent):
+            yield event
+            continue
+        data, tip = event.data, tips.get(event.data.code)
+        if (tip is None and isinstance(event, ChangeEvent)) or (tip is not None and (data.epoch, data.seq) <= tip):
+            continue
+        if tip is not None and (data.epoch, data.prev_seq) != tip and data.prev_seq is not None:
+            raise DecodeError(f"{event.id} does not follow on from {tip[0]}/{tip[1]}: events are missing")
+        tips[data.code] = (data.epoch, data.seq)
+        yield event

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from brokertape.tape.diff import diff
-from brokertape.tape.events import BaselineData, ChangeData, TapeEvent, tape_event
+from brokertape.tape.events import BaselineData, ChangeData, Closing, RolloverData, TapeData, TapeEvent, tape_event
 from brokertape.tape.market_time import trading_date_of
 from brokertape.tape.rows import LISTED_PER_SIDE, ListView, Row, Side, hash_rows
 
@@ -23,7 +23,7 @@ class _Traded:
 
 
 class Trading:
-    """The trading of one code on one day, and the events that polling it makes."""
+    """The trading of one code, and the events that polling it makes."""
 
     def __init__(self, code: str, source: str, epoch: int) -> None:
         self._code = code
@@ -31,28 +31,42 @@ class Trading:
         self._epoch = epoch
         self._seq = 0
         self._rows: tuple[Row, ...] = ()
-        self._asked_at: int | None = None
+        self._polled_at: int | None = None
         self._traded: dict[str, _Traded] = {}
+        self._date = ""
 
-    def trade(self, broker_name: str, *, bought: int, sold: int, price: float) -> None:
-        """A broker buys and sells (shares) at `price` (HKD)."""
+    def trade(self, broker_name: str, *, bought: int, sold: int, price: float, now_ms: int) -> None:
+        """A broker buys and sells (shares) at `price` (HKD); totals count from the first trade of the date."""
+        if min(bought, sold) < 0 or bought + sold == 0 or not price > 0:
+            raise ValueError(f"bought = {bought}, sold = {sold}, price = {price}: use shares and a price above 0")
+        if (date := trading_date_of(now_ms / 1000)) != self._date:
+            self._date, self._traded = date, {}
         traded = self._traded.setdefault(broker_name, _Traded())
         traded.bought += bought
         traded.sold += sold
         traded.turnover += (bought + sold) * price
 
     def poll(self, now_ms: int) -> TapeEvent | None:
-        """What a poll at `now_ms` finds: the baseline first, then what changed; None if nothing did."""
+        """What a poll at `now_ms` finds: a baseline, a rollover, or what changed; None if nothing did."""
         rows = self._list()
-        if self._seq and rows == self._rows:
+        polled_at = self._polled_at
+        is_new_date = polled_at is not None and trading_date_of(polled_at / 1000) != self._date
+        if polled_at is not None and rows == self._rows and not is_new_date:
             return None
         self._seq += 1
+        event = tape_event(self._source, self._data(rows, now_ms, is_new_date=is_new_date))
+        self._rows, self._polled_at = rows, now_ms
+        return event
+
+    def _data(self, rows: tuple[Row, ...], now_ms: int, *, is_new_date: bool) -> TapeData:
         common = self._common(rows, now_ms)
-        before, self._rows, self._asked_at = self._rows, rows, now_ms
-        if self._seq == 1:
-            baseline = BaselineData.model_validate({**common, "reason": "first_seen", "rows": rows})
-            return tape_event(self._source, baseline)
-        return tape_event(self._source, ChangeData.model_validate({**common, "changes": diff(before, rows, ())}))
+        if self._polled_at is None:
+            return BaselineData.model_validate({**common, "reason": "first_seen", "rows": rows})
+        if not is_new_date:
+            return ChangeData.model_validate({**common, "changes": diff(self._rows, rows, ())})
+        stamp = self._polled_at // 1000
+        closing = Closing(trading_date=trading_date_of(stamp), data_time=stamp, rows=self._rows)
+        return RolloverData.model_validate({**common, "closing": closing, "rows": rows})
 
     def _common(self, rows: tuple[Row, ...], now_ms: int) -> dict[str, object]:
         """What every event carries."""
@@ -63,7 +77,7 @@ class Trading:
             "prev_seq": self._seq - 1 or None,
             "trading_date": trading_date_of(now_ms / 1000),
             "data_time": now_ms // 1000,
-            "since": self._asked_at,
+            "since": self._polled_at,
             "observed_at": now_ms,
             "published_at": now_ms,
             "list": ListView.of(rows),

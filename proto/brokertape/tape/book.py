@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from brokertape.tape._model import Model
 from brokertape.tape.errors import DecodeError
 from brokertape.tape.rows import Row
+from brokertape.tape.start import is_entry_id
 
 
 class Snapshot(Model):
@@ -96,6 +97,12 @@ class Book(Model):
             values["data_time"] = values.get("data_time") or None
             values["repeated"] = orjson.loads(values.get("repeated", "[]"))
             values["snapshot"] = orjson.loads(values.get("snapshot", "{}"))
-            return cls.model_validate(values)
-        except (UnicodeDecodeError, orjson.JSONDecodeError, ValidationError) as error:
+            book = cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise DecodeError(f"not a book: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        except (UnicodeDecodeError, orjson.JSONDecodeError) as error:
             raise DecodeError(f"not a book: {error}") from error
+        if not is_entry_id(book.entry_id):
+            raise DecodeError(f"not a book: entry_id {book.entry_id[:64]!r} is none")
+        return book

@@ -94,10 +94,13 @@ def _checked(client: TimedRedis) -> TimedRedis:
     return client
 
 
-async def run_pipeline(client: RedisClient, pipeline: Any) -> Any:
-    """Execute `pipeline`, made by `client`, within the time one command may take."""
+async def run_pipeline(client: RedisClient, pipeline: Any, *, raise_on_error: bool = True) -> Any:
+    """Execute `pipeline`, made by `client`, within the time one command may take.
+
+    Without `raise_on_error` what a command was refused for stands among the results.
+    """
     async with asyncio.timeout(getattr(client, "command_timeout_s", None)):
-        return await pipeline.execute()
+        return await pipeline.execute(raise_on_error=raise_on_error)
 
 
 async def server_time_ms(client: RedisClient, key: str) -> int:

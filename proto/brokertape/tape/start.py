@@ -50,7 +50,7 @@ def _time_of(text: str) -> datetime:
 
 def is_entry_id(text: str) -> bool:
     """Whether `text` is the id of an entry (`<ms>-<seq>`)."""
-    return _ENTRY_ID.fullmatch(text) is not None
+    return _ENTRY_ID.fullmatch(text) is not None and max(id_order(text)) <= _LAST_OF_MS
 
 
 def id_order(entry_id: str) -> tuple[int, int]:

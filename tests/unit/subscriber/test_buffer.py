@@ -13,7 +13,7 @@ POLICIES: tuple[WhenSlow, ...] = ("block", "conflate")
 
 def an_update(factory: TapeFactory) -> Update:
     """A change of the factory's code."""
-    return Update("change", factory.code, factory.change(), "1-0", None, is_late=False)
+    return Update("change", factory.code, factory.change(), "1-0", None)
 
 
 async def everything_in(buffer: Buffer) -> list[Event]:
@@ -58,7 +58,7 @@ async def test_a_conflating_buffer_keeps_one_thing_of_each_kind() -> None:
     ):
         await buffer.put(event)
     assert await everything_in(buffer) == [
-        State("conflated", "HK.00700", None, None, skipped=2),
+        State("conflated", "HK.00700", None, None, skipped=3),
         Freshness("fresh", "HK.00700", 1.0),
         alone,
         Status("status", "market", "HK", "open", None),

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokertape.subscriber.events import Freshness, State, Update
-from brokertape.subscriber.follower import BEHIND_MS, Follower, Hole
+from brokertape.subscriber.follower import ELSEWHERE_MS, Follower, Hole
 from brokertape.tape.book import Book, Snapshot
 from brokertape.tape.events import TapeEvent, WatermarkEntry
 from support.tape_factory import TapeFactory
@@ -60,15 +60,15 @@ def a_follower(max_age: float | None = None, now: int = 0) -> Follower:
     return Follower("HK.00700", max_age, lambda: now)
 
 
-def taken(follower: Follower, entry: tuple[str, TapeEvent], now: int = 0) -> list[str] | Hole:
+def taken(follower: Follower, entry: tuple[str, TapeEvent]) -> list[str] | Hole:
     """The kinds of what an entry led to."""
-    result = follower.take(entry[1], entry[0], now)
+    result = follower.take(entry[1], entry[0])
     return result if isinstance(result, Hole) else [event.kind for event in result]
 
 
-def the_update(follower: Follower, entry: tuple[str, TapeEvent], now: int = 0) -> Update:
+def the_update(follower: Follower, entry: tuple[str, TapeEvent]) -> Update:
     """The one update that an entry led to."""
-    result = follower.take(entry[1], entry[0], now)
+    result = follower.take(entry[1], entry[0])
     assert not isinstance(result, Hole)
     (update,) = result
     assert isinstance(update, Update)
@@ -149,7 +149,7 @@ def test_a_change_that_leads_elsewhere_than_its_hash_says_is_a_hole() -> None:
     follower.join(store.book)
     entry_id, event = store.add(store.factory.change())
     forged = event.model_copy(update={"data": event.data.model_copy(update={"hash": "0" * 16})})
-    assert isinstance(follower.take(forged, entry_id, 0), Hole)
+    assert isinstance(follower.take(forged, entry_id), Hole)
 
 
 def test_a_store_that_lost_the_book_takes_ours_with_it() -> None:
@@ -162,16 +162,6 @@ def test_a_store_that_lost_the_book_takes_ours_with_it() -> None:
     assert isinstance(told, State)
     assert told.book is None
     assert follower.book is None
-
-
-def test_a_change_that_was_observed_long_ago_is_late() -> None:
-    """Nobody should trade on yesterday's news after a pause."""
-    store = Store().fill("baseline")
-    follower = a_follower(max_age=30)
-    follower.join(store.book)
-    for delay_ms, is_late in ((30_000, False), (30_001, True)):
-        entry = store.add(store.factory.change())
-        assert the_update(follower, entry, entry[1].data.observed_at + delay_ms).is_late is is_late
 
 
 def mark(store: Store, observed_at: int, *, ahead: int = 0) -> WatermarkEntry:
@@ -209,8 +199,31 @@ def test_a_watermark_ahead_for_ten_seconds_is_a_hole() -> None:
     follower = a_follower()
     follower.join(store.book)
     assert follower.see(mark(store, 0, ahead=1), 1_000) is None
-    assert follower.see(mark(store, 0, ahead=1), 1_000 + BEHIND_MS) is None
-    assert isinstance(follower.see(mark(store, 0, ahead=1), 1_001 + BEHIND_MS), Hole)
+    assert follower.see(mark(store, 0, ahead=1), 1_000 + ELSEWHERE_MS) is None
+    assert isinstance(follower.see(mark(store, 0, ahead=1), 1_001 + ELSEWHERE_MS), Hole)
+
+
+def test_a_watermark_behind_us_for_ten_seconds_is_a_hole_too() -> None:
+    """The store may have lost what we have."""
+    store = Store().fill("baseline", "change")
+    follower = a_follower()
+    follower.join(store.book)
+    assert follower.see(mark(store, 0, ahead=-1), 1_000) is None
+    assert isinstance(follower.see(mark(store, 0, ahead=-1), 1_001 + ELSEWHERE_MS), Hole)
+
+
+def test_stamps_never_go_back_and_never_lie_ahead() -> None:
+    """A publisher whose clock is ahead would hide that nobody looks; one that is slow tells what is known."""
+    store = Store().fill("baseline")
+    now = store.factory.now_ms
+    follower = a_follower(max_age=30, now=now)
+    follower.join(store.book)
+    assert follower.book is not None
+    data_time = follower.book.data_time
+    follower.see(mark(store, now + 3_600_000), now)
+    assert (follower.book.observed_at, follower.book.data_time) == (now, data_time)
+    follower.see(mark(store, now - 10_000), now)
+    assert follower.book.observed_at == now
 
 
 def test_an_event_in_time_ends_the_waiting() -> None:
@@ -220,7 +233,7 @@ def test_an_event_in_time_ends_the_waiting() -> None:
     follower.join(store.book)
     follower.see(mark(store, 0, ahead=1), 1_000)
     assert taken(follower, store.add(store.factory.change())) == ["change"]
-    assert follower.see(mark(store, 0, ahead=1), 1_001 + BEHIND_MS) is None
+    assert follower.see(mark(store, 0, ahead=1), 1_001 + ELSEWHERE_MS) is None
 
 
 # --- an explicit start in the past ----------------------------------------------------------------------------------
@@ -298,6 +311,30 @@ def test_a_stored_book_whose_entry_was_trimmed_stands_in_for_it() -> None:
     assert follower.book.rows == store.factory.rows
 
 
+def test_a_tape_that_ends_before_the_stored_book_has_lost_what_led_to_it() -> None:
+    """Nothing comes any more: the stored list stands in, and that is said."""
+    store = Store().fill("baseline", "change", "change")
+    follower = a_follower()
+    follower.resume(store.book, "1-0", (store.factory.epoch, 1))
+    (told,) = follower.reach_end()
+    assert isinstance(told, State)
+    assert (told.kind, told.book) == ("resync", follower.book)
+    assert follower.reach_end() == []
+
+
+def test_an_unreadable_event_of_the_past_is_said_and_the_rest_still_told() -> None:
+    """Reading the book would skip what was asked for."""
+    store = Store().fill("baseline", "change", "change", "change")
+    follower = a_follower()
+    follower.resume(store.book, "1-0", (store.factory.epoch, 1))
+    assert follower.is_catching_up
+    (told,) = follower.lose("cannot be read")
+    assert told.kind == "resync"
+    assert [taken(follower, entry) for entry in store.entries[2:]] == [["change"], ["change"]]
+    assert follower.book is not None
+    assert follower.book.rows == store.factory.rows
+
+
 # --- whatever happens to the stream ---------------------------------------------------------------------------------
 
 KINDS = st.sampled_from(["change", "change", "change", "change", "rollover", "correction", "new_epoch"])
@@ -318,7 +355,7 @@ def test_no_loss_goes_unsaid_and_none_is_made_up(steps: list[tuple[str, str]]) -
         forced += is_missing and kind != "new_epoch"  # a new epoch's baseline needs nothing before it
         is_missing = False
         for _ in range(2 if fate == "twice" else 1):
-            result = follower.take(event, entry_id, 0)
+            result = follower.take(event, entry_id)
             if isinstance(result, Hole):
                 announced += 1
                 follower.reread(store.book, result.reason)
@@ -337,7 +374,7 @@ def test_a_start_anywhere_tells_every_event_after_it_once(kinds: list[str], behi
     follower = a_follower()
     told = list(follower.resume(store.book, store.entries[at][0], (tip.epoch, tip.seq)))
     for entry_id, event in store.entries:
-        result = follower.take(event, entry_id, 0)
+        result = follower.take(event, entry_id)
         assert not isinstance(result, Hole)
         told += result
     expected = [event.kind for _, event in store.entries[at + 1 :]] or ["state"]

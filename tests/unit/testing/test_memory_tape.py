@@ -1,12 +1,16 @@
 """A tape in memory, read through the same `subscribe`."""
 
+from typing import Any
+
 import pytest
 
 from brokertape.subscriber import Freshness, State, Status, Update, subscribe, subscribe_sync
 from brokertape.tape.errors import ApplyError
+from brokertape.tape.events import RolloverEvent
 from brokertape.testing import MemoryTape
 from support.subscriptions import listening
 from support.tape_factory import TapeFactory
+from support.waiting import until
 
 CODE = "HK.00700"
 
@@ -50,6 +54,39 @@ async def test_time_is_the_tests_own() -> None:
         tape.watermark()
         await listener.told("state", "stale", "fresh")
     assert listener.events[1:] == [Freshness("stale", CODE, 31.0), Freshness("fresh", CODE, 0.0)]
+
+
+@pytest.mark.parametrize(("pause_s", "is_late"), [(30, False), (31, True)])
+async def test_what_waits_too_long_for_its_handler_is_late(pause_s: float, is_late: bool) -> None:
+    """However quickly it was read."""
+    tape = MemoryTape()
+    tape.trade(CODE, "UBS", bought=1000)
+    async with subscribe(tape, CODE, max_age=30) as subscription:
+        await anext(subscription)
+        tape.trade(CODE, "UBS", bought=1000)
+        await until(lambda: subscription.counts.updates == 1)
+        tape.advance(pause_s)
+        event = await anext(subscription)
+        assert isinstance(event, Update)
+        assert event.is_late is is_late
+
+
+async def test_a_new_day_is_a_rollover() -> None:
+    """With the close of the day before, and totals that begin anew."""
+    tape = MemoryTape(now_ms=1_778_198_400_000)
+    tape.trade(CODE, "UBS", bought=1000)
+    tape.advance(24 * 3600)
+    event = tape.trade(CODE, "UBS", sold=500)
+    assert isinstance(event, RolloverEvent)
+    assert [row.net_vol for row in event.data.rows] == [-500]
+    assert [row.net_vol for row in event.data.closing.rows] == [1000]
+
+
+@pytest.mark.parametrize("shares", [{}, {"bought": -5}, {"bought": 5, "sold": -5}, {"bought": 5, "price": 0}])
+def test_a_trade_of_nothing_is_refused(shares: dict[str, Any]) -> None:
+    """The mistake is the test's."""
+    with pytest.raises(ValueError, match="use shares and a price above 0"):
+        MemoryTape().trade(CODE, "UBS", **shares)
 
 
 async def test_a_lost_entry_is_a_hole() -> None:

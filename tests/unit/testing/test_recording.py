@@ -79,6 +79,22 @@ def test_a_line_that_is_no_event_is_named() -> None:
         Recording.loads(dump(TapeFactory().baseline()) + b"\n{}\n")
 
 
+def test_what_cannot_be_played_is_left_out_or_said() -> None:
+    """Changes before the first complete list, and repeats, are no harm; a missing event is."""
+    factory = TapeFactory()
+    events = [factory.baseline(), factory.change(), factory.rollover(), factory.change(), factory.change()]
+    assert list(Recording([*events[1:], *events[2:]]).events) == events[2:]
+    with pytest.raises(DecodeError, match="events are missing"):
+        Recording([*events[:3], events[4]])
+
+
+@pytest.mark.parametrize("content", [b"\x1f\x8b damaged", b"\x1f\x8b"])
+def test_a_damaged_file_is_said(content: bytes) -> None:
+    """In the words of the contract's errors."""
+    with pytest.raises(DecodeError, match="damaged"):
+        Recording.loads(content)
+
+
 def test_a_speed_that_cannot_be_is_said() -> None:
     """Before anything is played."""
     with pytest.raises(ValueError, match="above 0"):
