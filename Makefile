@@ -52,7 +52,7 @@ format: $(INSTALLED)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALLED)  ## budget use, cost per poll, latency by stage
+bench: $(INSTALLED)  ## budget use, cost per poll, latency by stage, a subscriber's rate and memory
 	$(BIN)/python benchmarks $(ARGS)
 
 proto: $(INSTALLED)  ## generate the gateway's messages from our .proto files

@@ -7,24 +7,48 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # servers, proxies and loads are the tests' own
 
 import budget
+import latency
 import pipeline
+import subscriber
+
+NAMES = ("pipeline", "latency", "subscriber", "budget")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Names and sizes."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="default: all")
+    parser.add_argument("--polls", type=int, default=2000, help="pipeline: polls a round")
+    parser.add_argument("--rounds", type=int, default=3, help="pipeline: rounds, ours and bare in turn")
+    parser.add_argument("--events", type=int, default=600, help="latency: events of ours, and as many bare")
+    parser.add_argument("--turns", type=int, default=8, help="latency: in so many turns")
+    parser.add_argument("--rate", type=float, default=100, help="latency: events a second")
+    parser.add_argument("--codes", type=int, default=30, help="latency: codes that the subscriber follows")
+    parser.add_argument("--tape", type=int, default=20_000, help="subscriber: events on the tape it reads")
+    parser.add_argument("--readings", type=int, default=3, help="subscriber: how often it is read")
+    parser.add_argument("--books", type=int, default=300, help="subscriber: codes whose memory is measured")
+    parser.add_argument("--starts", type=int, default=5, help="subscriber: starts, of which the best counts")
+    parser.add_argument("--hours", type=int, default=4, help="budget: virtual hours a row")
+    parser.add_argument("--real-seconds", type=float, default=300, help="budget: with a real publisher; 0: not")
+    return parser
 
 
 def main() -> None:
     """Run what was asked for, all by default."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=["pipeline", "budget", []], help="default: all")
-    parser.add_argument("--polls", type=int, default=2000, help="pipeline: polls a round")
-    parser.add_argument("--rounds", type=int, default=3, help="pipeline: rounds, ours and bare in turn")
-    parser.add_argument("--hours", type=int, default=4, help="budget: virtual hours a row")
-    parser.add_argument("--real-seconds", type=float, default=300, help="budget: with a real publisher; 0: not")
-    arguments = parser.parse_args()
-    names = arguments.names or ["pipeline", "budget"]
+    arguments = parser().parse_args()
+    names = arguments.names or NAMES
     if "pipeline" in names:
         pipeline.run(arguments.polls, arguments.rounds)
+    if "latency" in names:
+        latency.run(arguments.events, arguments.turns, arguments.rate, arguments.codes)
+    if "subscriber" in names:
+        subscriber.run(arguments.tape, arguments.readings, arguments.books, arguments.starts)
     if "budget" in names:
         budget.run(arguments.hours, arguments.real_seconds)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

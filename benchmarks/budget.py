@@ -35,9 +35,8 @@ def virtual_hours(hours: int) -> None:
 
 async def real_minutes(seconds: float) -> None:
     """A real publisher at the real limit, killed and started again half-way."""
-    directory = Path(tempfile.mkdtemp(prefix="bt"))
-    with RedisServer(directory / "r") as server:
-        async with stand(directory, server, REAL_WINDOW_S) as place:
+    with tempfile.TemporaryDirectory(prefix="bt") as directory, RedisServer(Path(directory) / "r") as server:
+        async with stand(Path(directory), server, REAL_WINDOW_S) as place:
             first = await place.start_publisher("first")
             await place.polls(1)
             began_s = time.monotonic()

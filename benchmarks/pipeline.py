@@ -1,4 +1,4 @@
-"""What one poll costs: reply → parse → diff → commit, each stage's time, and the CPU of the whole.
+"""What one poll costs: reply → parse → diff → encode → commit, each stage's time, and the CPU of the whole.
 
 Beside them, in the same run on the same server: the same commits as bare EVALSHA calls of ready-made bytes, which is
 the floor. Shows nothing of a network, nor of a gateway.
@@ -9,31 +9,34 @@ import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from brokertape.cli.redis_server import RedisServer
 from brokertape.gateway import replies
 from brokertape.gateway.encryption import PlainCipher
 from brokertape.gateway.framing import FrameDecoder, encode_frame, open_frame
 from brokertape.gateway.messages import ProtoId, parse_response
+from brokertape.gateway.values import TopTenBrokers
 from brokertape.gateway_pb.v1 import quote_pb2
 from brokertape.publisher import commit as commit_module
 from brokertape.publisher.commit import BookStore, Committed
 from brokertape.publisher.snapshot import Snapshot
-from brokertape.publisher.step import Append, Base, Step, next_step
+from brokertape.publisher.step import Append, Base, Step, Touch, next_step
 from brokertape.simulator import replies as simulated_replies
 from brokertape.simulator.instruments import KNOWN
 from brokertape.simulator.market_model import MarketModel, MarketSettings
 from brokertape.simulator.trading_calendar import TradingCalendar
+from brokertape.tape.book import Book
 from brokertape.tape.connection import connect
 from brokertape.tape.keys import Keys
 
 CODE = "HK.00700"
 TOP_TEN = ProtoId.QOT_GET_TOP_TEN_BUY_SELL_BROKERS
-STAGES = ("parse", "diff", "commit", "all")
+STAGES = ("parse", "diff", "encode", "commit", "all")
 BARE = "bare EVALSHA"
 PLAIN = PlainCipher()
 
@@ -52,11 +55,15 @@ def reply_frames(count: int) -> list[bytes]:
     return frames
 
 
+def table_of(frame_bytes: bytes) -> TopTenBrokers:
+    """Bytes to the gateway's table."""
+    (frame,) = FrameDecoder().receive_data(frame_bytes)
+    return replies.top_ten_brokers(parse_response(frame.proto_id, open_frame(frame, PLAIN)), CODE, 0)
+
+
 def parse(frame_bytes: bytes, now: int) -> Snapshot:
     """Bytes to a snapshot."""
-    (frame,) = FrameDecoder().receive_data(frame_bytes)
-    reply = parse_response(frame.proto_id, open_frame(frame, PLAIN))
-    return Snapshot.of(replies.top_ten_brokers(reply, CODE, 0), now - 5, now)
+    return Snapshot.of(table_of(frame_bytes), now - 5, now)
 
 
 async def measure(url: str, frames: Sequence[bytes]) -> tuple[dict[str, list[float]], float]:
@@ -64,27 +71,44 @@ async def measure(url: str, frames: Sequence[bytes]) -> tuple[dict[str, list[flo
     times: dict[str, list[float]] = {name: [] for name in (*STAGES, BARE)}
     client = connect(url)
     store, floor, base, cpu_s = BookStore(client, Keys()), await BareCommit.on(client), Base(None), 0.0
-    for frame_bytes in frames:
-        now, cpu_began = time.time_ns() // 1_000_000, time.process_time()
-        began = time.perf_counter()
-        snapshot = parse(frame_bytes, now)
-        parsed = time.perf_counter()
-        step: Step = next_step(base, snapshot, commit=uuid.uuid4().hex, source="/opend/bench", now=now)
-        judged = time.perf_counter()
-        if not isinstance(step, Append):
-            continue
-        written = await store.commit(base.book, step)
-        done = time.perf_counter()
-        cpu_s += time.process_time() - cpu_began
-        assert isinstance(written, Committed)
-        arguments = commit_module._arguments(base.book, step)
-        parse(frame_bytes, now)  # the bare call, too, finds the caches as a poll leaves them
-        times[BARE].append(await floor.commit(arguments))
-        base = Base(written.book)
-        for stage, seconds in zip(STAGES, (parsed - began, judged - parsed, done - judged, done - began), strict=True):
-            times[stage].append(seconds)
+    with patch.object(commit_module, "_arguments", TimedEncode(commit_module._arguments)) as encode:
+        for frame_bytes in frames:
+            now, cpu_began = time.time_ns() // 1_000_000, time.process_time()
+            began = time.perf_counter()
+            snapshot = parse(frame_bytes, now)
+            parsed = time.perf_counter()
+            step: Step = next_step(base, snapshot, commit=uuid.uuid4().hex, source="/opend/bench", now=now)
+            judged = time.perf_counter()
+            if not isinstance(step, Append):
+                continue
+            written = await store.commit(base.book, step)
+            done = time.perf_counter()
+            cpu_s += time.process_time() - cpu_began
+            assert isinstance(written, Committed)
+            parse(frame_bytes, now)  # the bare call, too, finds the caches as a poll leaves them
+            times[BARE].append(await floor.commit(encode.arguments))
+            base = Base(written.book)
+            poll = parsed - began, judged - parsed, encode.took_s, done - judged - encode.took_s, done - began
+            for stage, seconds in zip(STAGES, poll, strict=True):
+                times[stage].append(seconds)
     await client.aclose()
     return times, cpu_s / len(times[BARE])
+
+
+@dataclass
+class TimedEncode:
+    """The commit's own encoding, where the commit calls it: how long the last took, and what came out."""
+
+    encode: Callable[[Book | None, Append | Touch], list[str | bytes]]
+    took_s: float = 0.0
+    arguments: Sequence[str | bytes] = ()
+
+    def __call__(self, held: Book | None, step: Append | Touch) -> Sequence[str | bytes]:
+        """Encode, with a watch on it."""
+        began = time.perf_counter()
+        self.arguments = self.encode(held, step)
+        self.took_s = time.perf_counter() - began
+        return self.arguments
 
 
 @dataclass

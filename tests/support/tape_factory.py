@@ -53,7 +53,8 @@ class TapeFactory:
     def change(self) -> TapeEvent:
         """Some brokers traded: rows move, change side, enter and leave."""
         before = {row.broker_name: row for row in self.rows}
-        self._trade()
+        while {row.broker_name: row for row in self.rows} == before:  # who is not listed may trade unseen
+            self._trade()
         after = {row.broker_name: row for row in self.rows}
         changes = [
             _change(name, before.get(name), after.get(name))

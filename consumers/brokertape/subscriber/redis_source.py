@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
@@ -30,12 +31,20 @@ MAX_CONNECTIONS = 128  # a Cluster of one node may have 65 streams read at once
 
 
 class RedisSource:
-    """Reads the tape of `keys` by `client`, which it closes at its end."""
+    """Reads the tape of `keys` by `client`. Both clients are closed with it.
+
+    `reader` is a client of the same Redis that nothing else is asked by: its one connection then tells when it was
+    replaced. A pool does that unseen when it finds a connection closed, and behind the new one may be a Redis that was
+    restarted or restored while nobody read.
+    """
 
     is_live = True
 
-    def __init__(self, client: RedisClient, keys: Keys) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, reader: RedisClient | None = None) -> None:
         self._client = client
+        self._reader = reader
+        self._name = f"brokertape-{secrets.token_hex(8)}"
+        self._is_named = False
         self._keys = keys
 
     @classmethod
@@ -47,7 +56,9 @@ class RedisSource:
             InvalidKeys: `prefix` cannot.
         """
         client = connect(url, command_timeout_s=COMMAND_TIMEOUT_S, max_connections=MAX_CONNECTIONS)
-        return cls(client, Keys(prefix))
+        # A Cluster is read by as many connections as streams: there the watermarks tell, within ten seconds.
+        reader = None if isinstance(client, RedisCluster) else connect(url, command_timeout_s=COMMAND_TIMEOUT_S)
+        return cls(client, Keys(prefix), reader)
 
     def now_ms(self) -> int:
         """This machine's clock."""
@@ -85,7 +96,10 @@ class RedisSource:
         """What comes behind the ids of `after`, by one blocked XREAD."""
         try:
             with store_errors():
-                reply: Any = await self._client.xread(dict[Any, Any](after), count=READ_COUNT, block=block_ms)
+                reply = await (self._read if self._reader is None else self._read_on_one)(after, block_ms)
+        except StoreUnavailable:
+            self._is_named = False  # the next connection is a new one, and its owner knows
+            raise
         except StoreRefused as error:
             if str(error.__cause__).startswith("UNBLOCKED"):  # a master became a replica while we waited
                 raise StoreUnavailable(str(error)) from error
@@ -95,6 +109,26 @@ class RedisSource:
             for stream, entries in dict(reply or ()).items()
             for entry_id, fields in entries
         ]
+
+    async def _read(self, after: Mapping[str, str], block_ms: int) -> Any:
+        return await self._client.xread(dict[Any, Any](after), count=READ_COUNT, block=block_ms)
+
+    async def _read_on_one(self, after: Mapping[str, str], block_ms: int) -> Any:
+        """A connection that does not have the name we gave it is another. Asking costs no round trip of its own.
+
+        Its id would not do: a server that was restarted counts them from the beginning.
+        """
+        assert self._reader is not None
+        pipeline = self._reader.pipeline(transaction=False)
+        pipeline.client_getname()
+        pipeline.xread(dict[Any, Any](after), count=READ_COUNT, block=block_ms)
+        name, reply = await run_pipeline(self._reader, pipeline)
+        if name != self._name:
+            await self._reader.client_setname(self._name)
+            was_named, self._is_named = self._is_named, True
+            if was_named:
+                raise StoreUnavailable("the connection to Redis was replaced")
+        return reply
 
     async def want(self, codes: Collection[str], subscriber: str, want: Want) -> None:
         """Write expiries by Redis' own clock, then the wants."""
@@ -118,7 +152,9 @@ class RedisSource:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await asyncio.shield(self._client.aclose())
+        for client in (self._client, self._reader):
+            if client is not None:
+                await asyncio.shield(client.aclose())
 
     async def _span(self, stream: str) -> Span:
         try:

@@ -43,6 +43,7 @@ class _Request:
     is_answered: SimpleQueue[bool] = field(default_factory=SimpleQueue)
     is_given_up: bool = False
     task: asyncio.Task[None] | None = None  # the loop's own
+    number: int = 0  # of its answer, in the order they were given
 
     def give(self, answer: Answer) -> None:
         """Answer it."""
@@ -64,6 +65,8 @@ class SyncSubscription:
         self._closing = asyncio.Event()
         self._failure: BaseException | None = None  # what the thread ended with
         self._requests: set[_Request] = set()  # of the threads that wait now
+        self._given = 0  # answers so far
+        self._shown: dict[str | None, int] = {}  # code → number of the last event handed over
         self._left: deque[Event] = deque()  # taken for a thread that gave up at that moment; given out first
 
     # --- what its owner sees ------------------------------------------------------------------------------------
@@ -86,7 +89,7 @@ class SyncSubscription:
             if isinstance(answer, Exception):
                 raise answer
             if answer is not None:
-                self._tape.show(answer)  # only now: an event that Ctrl-C kept back is not counted as given out
+                self._show(request.number, answer)
             return answer
         except BaseException:  # Ctrl-C, or the end
             self._requests.discard(request)
@@ -161,6 +164,16 @@ class SyncSubscription:
 
     # --- from the callers' threads ------------------------------------------------------------------------------
 
+    def _show(self, number: int, event: Event) -> None:
+        """Only now is `event` counted as given out: one that Ctrl-C kept back is not.
+
+        A thread that was slow to come here must not take a code back behind what another was given later.
+        """
+        subject = getattr(event, "code", None)
+        if number > self._shown.get(subject, 0):
+            self._shown[subject] = number
+            self._tape.show(event)
+
     def _send(self, request: _Request) -> None:
         if self._loop is None:
             raise RuntimeError("open the subscription first: with subscribe_sync(…) as tape")
@@ -218,6 +231,8 @@ class SyncSubscription:
             request.task = None  # not to be cleared away in the other thread, where that could swallow Ctrl-C
 
     def _answer(self, request: _Request, answer: Answer) -> None:
+        self._given += 1
+        request.number = self._given
         request.give(answer)
         if request.is_given_up:
             self._keep(request)

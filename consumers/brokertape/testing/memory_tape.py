@@ -1,6 +1,7 @@
 """A tape in memory: what a subscriber's own tests push events into, in place of a Redis."""
 
 import asyncio
+import threading
 from collections.abc import Collection, Mapping, Sequence
 
 from brokertape.subscriber.source import Entry, Span
@@ -43,6 +44,7 @@ class MemoryTape:
         self._trading: dict[str, Trading] = {}
         self._wants: dict[tuple[str, str], Want] = {}
         self._lost: str | None = None
+        self._lock = threading.Lock()  # entry and book are one step for readers in other threads as well
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._sent = 0
 
@@ -76,12 +78,14 @@ class MemoryTape:
         Raises:
             ApplyError: A change does not follow on from what is there.
         """
-        self._store.push(event, self._now_ms)
+        with self._lock:
+            self._store.push(event, self._now_ms)
         self._wake()
 
     def lose(self, event: TapeEvent) -> None:
         """`event` happened, but its entry is gone before anybody read it: subscribers will see a hole."""
-        self._store.lose(event, self._now_ms)
+        with self._lock:
+            self._store.lose(event, self._now_ms)
 
     def watermark(self) -> None:
         """A publisher says that it has just looked at every code, and nothing had changed."""
@@ -140,12 +144,14 @@ class MemoryTape:
     async def spans(self, streams: Collection[str]) -> Mapping[str, Span]:
         """The ids of each stream."""
         self._check()
-        return {stream: self._store.span(stream) for stream in streams}
+        with self._lock:
+            return {stream: self._store.span(stream) for stream in streams}
 
     async def books(self, codes: Collection[str]) -> Mapping[str, Book]:
         """The books of `codes`."""
         self._check()
-        return {code: book for code, book in self._store.books.items() if code in codes}
+        with self._lock:
+            return {code: book for code, book in self._store.books.items() if code in codes}
 
     async def statuses(self) -> Sequence[StatusEvent]:
         """The latest statuses."""
@@ -158,7 +164,7 @@ class MemoryTape:
         waiter = asyncio.get_running_loop(), asyncio.Event()
         self._waiting.add(waiter)  # before looking: another thread may push in between
         try:
-            if entries := self._store.entries_after(after):
+            if entries := self._entries_after(after):
                 return entries
             async with asyncio.timeout(block_ms / 1000):
                 await waiter[1].wait()
@@ -167,7 +173,7 @@ class MemoryTape:
         finally:
             self._waiting.discard(waiter)
         self._check()
-        return self._store.entries_after(after)
+        return self._entries_after(after)
 
     async def want(self, codes: Collection[str], subscriber: str, want: Want) -> None:
         """Remember what is asked for."""
@@ -186,6 +192,10 @@ class MemoryTape:
     def _check(self) -> None:
         if self._lost is not None:
             raise StoreUnavailable(self._lost)
+
+    def _entries_after(self, after: Mapping[str, str]) -> list[Entry]:
+        with self._lock:
+            return self._store.entries_after(after)
 
     def _wake(self) -> None:
         """Whoever waits looks again, in whatever thread: the one that pushes may be a script's, beside the loop's."""

@@ -82,12 +82,12 @@ class RecordedTape(MemoryTape):
     async def read(self, after: Mapping[str, str], block_ms: int) -> Sequence[Entry]:
         """What comes behind the ids; when there is nothing, time passes, and with it what happened next."""
         self._check()
-        entries = self._store.entries_after(after)
+        entries = self._entries_after(after)
         if not entries and not self._left:
             raise EndOfTape("the recording has ended")
         if not entries:
             await self._play(block_ms)
-        return entries or self._store.entries_after(after)
+        return entries or self._entries_after(after)
 
     async def _play(self, at_most_ms: int) -> None:
         due_ms = published_at(self._left[0]) - self.now_ms()

@@ -99,12 +99,13 @@ class Poller:
         try:
             async with slot:
                 table = await self._gateway.top_ten_brokers(code)
+                snapshot = Snapshot.of(table, asked_at, self._clock.now_ms())
+                # Within the slot: its stamp comes after the commit, where it only over-counts, and the news goes first.
+                return await self._advance(holding, base, snapshot)
         except SlotExpired as error:
             return Void(str(error))
         except GatewayError as error:
             return self._failure(error)
-        snapshot = Snapshot.of(table, asked_at, self._clock.now_ms())
-        return await self._advance(holding, base, snapshot)
 
     def _failure(self, error: GatewayError) -> Outcome:
         self.counts.failures += 1
