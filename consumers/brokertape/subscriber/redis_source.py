@@ -121,13 +121,12 @@ class RedisSource:
         assert self._reader is not None
         pipeline = self._reader.pipeline(transaction=False)
         pipeline.client_getname()
+        pipeline.client_setname(self._name)
         pipeline.xread(dict[Any, Any](after), count=READ_COUNT, block=block_ms)
-        name, reply = await run_pipeline(self._reader, pipeline)
-        if name != self._name:
-            await self._reader.client_setname(self._name)
-            was_named, self._is_named = self._is_named, True
-            if was_named:
-                raise StoreUnavailable("the connection to Redis was replaced")
+        name, _, reply = await run_pipeline(self._reader, pipeline)
+        was_named, self._is_named = self._is_named, True
+        if was_named and name != self._name:
+            raise StoreUnavailable("the connection to Redis was replaced")
         return reply
 
     async def want(self, codes: Collection[str], subscriber: str, want: Want) -> None:
