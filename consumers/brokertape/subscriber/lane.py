@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Protocol
 
 from brokertape.subscriber.beginning import Beginning
 from brokertape.subscriber.books import Books, Lost
 from brokertape.subscriber.events import Event
+from brokertape.subscriber.link import Link
 from brokertape.subscriber.position import Bookmark
 from brokertape.subscriber.source import Entry, Source, Span
 from brokertape.tape.backoff import LONGEST_S, backoff
@@ -21,16 +21,6 @@ log = logging.getLogger("brokertape.subscriber")
 BLOCK_MS = 1000  # how long a read waits at most; ages are checked as often
 
 Emit = Callable[[Iterable[Event]], Awaitable[None]]
-
-
-class Link(Protocol):
-    """Hears that a reader lost Redis, and that it has it back."""
-
-    async def lost(self, reader: object, reason: str) -> None:
-        """`reader` cannot read."""
-
-    async def found(self, reader: object) -> None:
-        """`reader` reads."""
 
 
 class Lane:

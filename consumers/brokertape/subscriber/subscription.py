@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 from brokertape.subscriber.beginning import Beginning, StartAt, beginning_of
 from brokertape.subscriber.books import Books, Counts
 from brokertape.subscriber.buffer import End, WhenSlow, buffer_for
-from brokertape.subscriber.events import Connection, Event, State, Status, Update
+from brokertape.subscriber.events import Event, State, Status, Update
 from brokertape.subscriber.frames import frame
 from brokertape.subscriber.interest import Interest
 from brokertape.subscriber.lane import Lane
+from brokertape.subscriber.link import Link
 from brokertape.subscriber.position import Bookmark
 from brokertape.subscriber.redis_source import RedisSource
 from brokertape.subscriber.source import EndOfTape, Source
@@ -127,7 +128,7 @@ class Subscription:
         self._bookmark = Bookmark(beginning.position)
         self._buffer = buffer_for(when_slow, buffer)
         self._interest = Interest(source, self.codes, name, want) if want is not None else None
-        self._cut_off: set[object] = set()  # the readers that have no Redis
+        self._link = Link(self._buffer)
         self._shown: dict[str, BookView | None] = {}
         self._keys = Keys()
         self._running: asyncio.Task[None] | None = None
@@ -230,7 +231,7 @@ class Subscription:
             self._keys = await self._find_tape()
             streams = [*sorted({self._keys.tape_of(code) for code in self.codes}), self._keys.feed]
             for lane in self._source.lanes(streams):
-                tasks.create_task(self._lane(lane).keep_following(self))
+                tasks.create_task(self._lane(lane).keep_following(self._link))
 
     def _lane(self, streams: Sequence[str]) -> Lane:
         return Lane(
@@ -249,11 +250,11 @@ class Subscription:
         while True:
             try:
                 if (keys := await self._source.keys()) is not None:
-                    await self.found(self)
+                    await self._link.found(self)
                     return keys
-                await self.lost(self, "there is no tape yet: no publisher has made it")
+                await self._link.lost(self, "there is no tape yet: no publisher has made it")
             except StoreUnavailable as error:
-                await self.lost(self, str(error))
+                await self._link.lost(self, str(error))
             await asyncio.sleep(next(delays))
 
     async def _refuse(self) -> None:
@@ -268,21 +269,6 @@ class Subscription:
         """Judged when it is handed over: a handler that was away has made it late as well."""
         age_ms = self._source.now_ms() - update.event.data.observed_at
         return self._max_age is not None and age_ms > self._max_age * 1000
-
-    async def lost(self, reader: object, reason: str) -> None:
-        """`reader` has no Redis; told when the first has not."""
-        is_first = not self._cut_off
-        self._cut_off.add(reader)  # before anything is awaited: others may be lost meanwhile
-        if is_first:
-            log.warning("%s; waiting for it", reason)
-            await self._buffer.put(Connection("disconnected", reason))
-
-    async def found(self, reader: object) -> None:
-        """`reader` has Redis; told when all have it again."""
-        if reader in self._cut_off:
-            self._cut_off.discard(reader)
-            if not self._cut_off:
-                await self._buffer.put(Connection("connected"))
 
 
 def _refusal(code: str) -> str | None:
