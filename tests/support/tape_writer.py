@@ -54,7 +54,7 @@ class TapeWriter:
 
     async def _write(self, event: TapeEvent, fate: bytes) -> TapeEvent:
         entry = encode_entry(event)
-        book = [part for item in self._book(event).to_hash().items() for part in item]
+        book = [part for item in book_after(event, self.factory.rows).to_hash().items() for part in item]
         keys = [self._keys.tape_of(event.subject), self._keys.book(event.subject)]
         arguments = [entry["topic"], entry["type"], entry["payload"], fate, *book, "server", "s" * 40]
         await _WRITE.run(self._client, keys, arguments)
@@ -72,18 +72,20 @@ class TapeWriter:
         )
         await self._client.xadd(self._keys.feed, dict[Any, Any](encode_entry(event)))
 
-    def _book(self, event: TapeEvent) -> Book:
-        data = event.data
-        return Book(
-            epoch=data.epoch,
-            seq=data.seq,
-            entry_id="",
-            commit=uuid.uuid4().hex,
-            server="",
-            asked_at=data.observed_at,
-            observed_at=data.observed_at,
-            data_time=data.data_time,
-            hash=data.hash,
-            repeated=(),
-            snapshot=Snapshot(code=data.code, trading_date=data.trading_date, rows=self.factory.rows),
-        )
+
+def book_after(event: TapeEvent, rows: tuple[Row, ...], entry_id: str = "") -> Book:
+    """The book that `event` led to."""
+    data = event.data
+    return Book(
+        epoch=data.epoch,
+        seq=data.seq,
+        entry_id=entry_id,
+        commit=uuid.uuid4().hex,
+        server="",
+        asked_at=data.observed_at,
+        observed_at=data.observed_at,
+        data_time=data.data_time,
+        hash=data.hash,
+        repeated=(),
+        snapshot=Snapshot(code=data.code, trading_date=data.trading_date, rows=rows),
+    )

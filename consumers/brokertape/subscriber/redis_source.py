@@ -10,7 +10,7 @@ from redis.asyncio import RedisCluster
 
 from brokertape.subscriber.source import Entry, Span
 from brokertape.tape.book import Book
-from brokertape.tape.codec import load
+from brokertape.tape.codec import load_status
 from brokertape.tape.connection import RedisClient, connect, run_pipeline, server_time_ms, store_errors
 from brokertape.tape.errors import DecodeError, StoreRefused, StoreUnavailable
 from brokertape.tape.events import StatusEvent
@@ -90,7 +90,7 @@ class RedisSource:
         """The latest status of everything; what cannot be read is left out."""
         with store_errors():
             stored = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.status))
-        return [event for payload in stored.values() if (event := _status_in(payload)) is not None]
+        return [event for payload in stored.values() if (event := load_status(payload)) is not None]
 
     async def read(self, after: Mapping[str, str], block_ms: int) -> Sequence[Entry]:
         """What comes behind the ids of `after`, by one blocked XREAD."""
@@ -192,11 +192,3 @@ def _book_in(code: str, fields: Mapping[bytes, bytes] | Exception) -> Book | Non
         log.warning("the stored book of %s cannot be used: its rows are not those it says", code)
         return None
     return book
-
-
-def _status_in(payload: bytes) -> StatusEvent | None:
-    try:
-        event = load(payload)
-    except DecodeError:
-        return None
-    return event if isinstance(event, StatusEvent) else None

@@ -7,7 +7,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from brokertape.tape.errors import DecodeError, UnknownEventType
-from brokertape.tape.events import Envelope, Event
+from brokertape.tape.events import Envelope, Event, StatusEvent
 
 MAX_PAYLOAD_BYTES = 1 << 20  # a full rollover is 8 kB; what is a hundred times larger is not ours
 
@@ -58,6 +58,15 @@ def load(payload: bytes) -> Event:
             raise UnknownEventType(event_type) from error
         first = error.errors(include_url=False, include_input=False)[0]
         raise DecodeError(f"{'.'.join(map(str, first['loc'])) or 'payload'}: {first['msg']}") from error
+
+
+def load_status(payload: bytes) -> StatusEvent | None:
+    """The status event of a field of the status hash; None for what somebody else may have put there."""
+    try:
+        event = load(payload)
+    except DecodeError:
+        return None
+    return event if isinstance(event, StatusEvent) else None
 
 
 def _type_of(payload: bytes) -> Any:

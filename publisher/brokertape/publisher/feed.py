@@ -4,9 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from brokertape.publisher.clock import Clock
-from brokertape.tape.codec import encode_entry, load
+from brokertape.tape.codec import encode_entry, load_status
 from brokertape.tape.connection import RedisClient, store_errors
-from brokertape.tape.errors import DecodeError
 from brokertape.tape.events import (
     StatusData,
     StatusEvent,
@@ -50,7 +49,7 @@ class Feed:
             leases = cast("list[bytes]", await self._client.zrangebyscore(self._keys.publishers, now, "+inf"))
         alive = {lease.decode(errors="replace").partition("|")[2] for lease in leases}
         for field, payload in stored.items():
-            event = _status_in(payload)
+            event = load_status(payload)
             if event is None:
                 continue
             if event.data.scope == "code":
@@ -118,15 +117,6 @@ class Feed:
     async def _add(self, event: StatusEvent | WatermarkEvent) -> None:
         fields: dict[Any, Any] = dict(encode_entry(event).items())
         await self._client.xadd(self._keys.feed, fields, maxlen=FEED_MAX_ENTRIES, approximate=True)
-
-
-def _status_in(payload: bytes) -> StatusEvent | None:
-    """The status event of a field; None for what somebody else may have put there."""
-    try:
-        event = load(payload)
-    except DecodeError:
-        return None
-    return event if isinstance(event, StatusEvent) else None
 
 
 def _is_forgotten(event: StatusEvent, alive: Collection[str], now: int) -> bool:

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from brokertape.subscriber.events import Freshness, State, Update
 from brokertape.subscriber.follower import ELSEWHERE_MS, Follower, Hole
-from brokertape.tape.book import Book, Snapshot
+from brokertape.tape.book import Book
 from brokertape.tape.events import TapeEvent, WatermarkEntry
 from support.tape_factory import TapeFactory
+from support.tape_writer import book_after
 
 
 class Store:
@@ -22,7 +23,7 @@ class Store:
         """One event more; its entry."""
         entry_id = f"{len(self.entries) + 1}-0"
         self.entries.append((entry_id, event))
-        self.books.append(book_of(event, entry_id, self.factory))
+        self.books.append(book_after(event, self.factory.rows, entry_id))
         return self.entries[-1]
 
     def fill(self, *kinds: str) -> "Store":
@@ -35,24 +36,6 @@ class Store:
     def book(self) -> Book | None:
         """What is stored."""
         return self.books[-1] if self.books else None
-
-
-def book_of(event: TapeEvent, entry_id: str, factory: TapeFactory) -> Book:
-    """The book that `event` led to."""
-    data = event.data
-    return Book(
-        epoch=data.epoch,
-        seq=data.seq,
-        entry_id=entry_id,
-        commit="c",
-        server="s",
-        asked_at=data.observed_at,
-        observed_at=data.observed_at,
-        data_time=data.data_time,
-        hash=data.hash,
-        repeated=(),
-        snapshot=Snapshot(code=data.code, trading_date=data.trading_date, rows=factory.rows),
-    )
 
 
 def a_follower(max_age: float | None = None, now: int = 0) -> Follower:
