@@ -14,9 +14,14 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from brokertape.subscriber import subscribe
+from brokertape.tape.connection import connect
 from support.certificates import write_certificates
 from support.servers import server_program
 from support.source_tree import PROJECT
+from support.subscriptions import listening
+from support.tape_factory import TapeFactory, create_tape
+from support.tape_writer import TapeWriter
 
 CONF = PROJECT / "deploy" / "redis.conf"
 START_TIMEOUT_S = 15.0
@@ -178,6 +183,22 @@ def test_the_readers_user_writes_nothing_but_its_interest(program: Path, directo
         client.hset("brokertape:interest:want", "HK.00700|me", "{}")
         with pytest.raises(redis.exceptions.NoPermissionError):
             client.xadd("brokertape:{0}:tape", {"a": "b"})
+
+
+async def test_a_subscriber_needs_no_more_rights_than_the_readers(program: Path, directory: Path) -> None:
+    """It joins, follows, and asks for its codes."""
+    with running(program, directory, conf=conf_for_other_hosts(directory, "user ")) as server:
+        server.client(username="brokertape", password="p1").close()  # it answers
+        async with connect(f"unix://brokertape:p1@{server.socket}") as client:
+            keys = await create_tape(client)
+            writer = TapeWriter(client, keys, TapeFactory())
+            await writer.baseline()
+            async with listening(subscribe(f"unix://reader:p2@{server.socket}", "HK.00700")) as listener:
+                await listener.told("state")
+                await writer.change()
+                await listener.told("state", "change")
+                assert await client.zcard(keys.interest) == 1
+            assert await client.zcard(keys.interest) == 0
 
 
 @pytest.mark.parametrize("program", ["redis"], indirect=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from brokertape.tape.book import Book
-from brokertape.tape.errors import TapeError
 from brokertape.tape.events import StatusEvent
 from brokertape.tape.keys import Keys
 from brokertape.tape.start import id_order
@@ -31,10 +30,6 @@ class Span:
     def has_more(self, after_id: str) -> bool:
         """Whether there are entries behind `after_id`."""
         return self.last_entry_id is not None and id_order(self.last_entry_id) > id_order(after_id)
-
-
-class EndOfTape(TapeError):
-    """Raised by a source that has an end, when it is reached: the subscription ends."""
 
 
 class Source(Protocol):

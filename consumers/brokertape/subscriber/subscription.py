@@ -19,10 +19,10 @@ from brokertape.subscriber.lane import Lane
 from brokertape.subscriber.link import Link
 from brokertape.subscriber.position import Bookmark
 from brokertape.subscriber.redis_source import RedisSource
-from brokertape.subscriber.source import EndOfTape, Source
+from brokertape.subscriber.source import Source
 from brokertape.subscriber.view import BookView
 from brokertape.tape.backoff import backoff
-from brokertape.tape.errors import InvalidCode, StoreUnavailable
+from brokertape.tape.errors import EndOfTape, InvalidCode, StoreUnavailable
 from brokertape.tape.keys import DEFAULT_PREFIX, Keys, check_code
 from brokertape.tape.tasks import end_tasks
 from brokertape.tape.want import Want

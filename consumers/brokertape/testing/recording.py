@@ -12,9 +12,9 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from brokertape.subscriber.source import EndOfTape, Entry
+from brokertape.subscriber.source import Entry
 from brokertape.tape.codec import load
-from brokertape.tape.errors import DecodeError
+from brokertape.tape.errors import DecodeError, EndOfTape
 from brokertape.tape.events import ChangeEvent, Event, TapeEvent
 from brokertape.testing.memory_tape import MemoryTape
 

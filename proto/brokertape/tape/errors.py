@@ -1,4 +1,4 @@
-"""Everything that can be wrong with what travels on the tape.
+"""Everything that can be wrong with what travels on the tape, and with Redis, which carries it.
 
 TapeError
 ├── InvalidCode
@@ -6,7 +6,12 @@ TapeError
 ├── InvalidPosition
 ├── DecodeError
 │   └── UnknownEventType
-└── ApplyError
+├── ApplyError
+├── EndOfTape
+└── StoreError
+    ├── StoreUnavailable
+    ├── StoreRefused
+    └── TapeMismatch
 """
 
 
@@ -40,6 +45,10 @@ class UnknownEventType(DecodeError):
 
 class ApplyError(TapeError):
     """Raised when a change does not fit the rows it is applied to: the holder must reread the book."""
+
+
+class EndOfTape(TapeError):
+    """Raised by a source that has an end, a recording, when it is reached: whoever follows it ends as well."""
 
 
 class StoreError(TapeError):
