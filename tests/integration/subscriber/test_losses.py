@@ -158,22 +158,6 @@ async def marks(place: Place, condition: Any) -> None:
             await asyncio.sleep(0.5)
 
 
-async def test_a_watermark_ahead_of_a_slow_reader_is_no_hole(place: Place) -> None:
-    """It is behind because its handler is slow: everything is still on the tape, and comes."""
-    async with listening(slow(place)) as listener:
-        await listener.told("state")
-        listener.go.clear()
-        await place.write(30)
-        writer, began = TapeWriter(place.client, place.keys, place.factory), time.monotonic()
-        while time.monotonic() < began + 11:
-            await writer.watermark(time.time_ns() // 1_000_000)
-            await asyncio.sleep(1)
-        listener.go.set()
-        await place.caught_up(listener)
-        assert resyncs(listener) == []
-        assert listener.count("change") == 30
-
-
 async def test_a_flushed_redis_takes_the_book_with_it(place: Place) -> None:
     """Nobody keeps a state that the store does not have; the next baseline is followed."""
     async with listening(subscribe(place.server.url, CODE)) as listener:

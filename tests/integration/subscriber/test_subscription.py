@@ -125,7 +125,7 @@ async def test_a_code_nobody_looks_at_becomes_stale_and_fresh_again(
         stale = listener.events[1]
         assert isinstance(stale, Freshness)
         assert stale.age is not None
-        assert 1.5 < stale.age < 2.5
+        assert stale.age > 1.5
         await writer.watermark(time.time_ns() // 1_000_000)
         await listener.told("state", "stale", "fresh")
         book = listener.tape.book(CODE)

@@ -104,6 +104,25 @@ async def test_a_lost_entry_is_a_hole() -> None:
         assert last.book.rows == factory.rows
 
 
+async def test_a_watermark_ahead_of_a_slow_reader_is_no_hole() -> None:
+    """It is behind because its handler is slow: everything is still on the tape, and comes."""
+    tape = MemoryTape()
+    tape.trade(CODE, "UBS", bought=1000)
+    async with listening(subscribe(tape, CODE, buffer=1)) as listener:
+        await listener.told("state")
+        listener.go.clear()
+        for _ in range(30):
+            tape.trade(CODE, "UBS", bought=1000)
+            tape.advance(1)
+            tape.watermark()
+        listener.go.set()
+        await listener.told("state", *["change"] * 30)
+        tape.advance(20)
+        tape.watermark()
+        tape.trade(CODE, "UBS", bought=1000)
+        await listener.told("state", *["change"] * 31)
+
+
 async def test_a_tape_can_go_away_and_come_back() -> None:
     """What happened meanwhile is told after it."""
     tape = MemoryTape()
