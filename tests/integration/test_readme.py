@@ -45,5 +45,5 @@ async def test_the_test_on_the_subscribers_page_passes() -> None:
     """As somebody copies it who builds on the library."""
     (test,) = (block for block in blocks("docs/subscriber.md") if "async def test_" in block)
     names: dict[str, Any] = {}
-    exec(f"from brokertape.subscriber import subscribe\n{test}", names)
+    exec(test, names)
     await names["test_my_strategy_sells_with_goldman"]()

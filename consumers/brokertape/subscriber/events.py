@@ -5,7 +5,15 @@ from typing import Literal
 
 from brokertape.subscriber.view import BookView
 from brokertape.tape.changes import Change
-from brokertape.tape.events import ChangeEvent, StatusScope, TapeEvent
+from brokertape.tape.events import (
+    Broken,
+    ChangeEvent,
+    Closing,
+    CorrectionEvent,
+    RolloverEvent,
+    StatusScope,
+    TapeEvent,
+)
 
 UpdateKind = Literal["baseline", "change", "rollover", "correction"]
 StateKind = Literal["state", "resync", "conflated"]
@@ -30,6 +38,16 @@ class Update:
     def changes(self) -> tuple[Change, ...]:
         """One record per broker whose row changed; empty unless `kind` is `change`."""
         return self.event.data.changes if isinstance(self.event, ChangeEvent) else ()
+
+    @property
+    def closing(self) -> Closing | None:
+        """The last list of the day before; None unless `kind` is `rollover`."""
+        return self.event.data.closing if isinstance(self.event, RolloverEvent) else None
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """What was restated in a way that trading cannot cause; empty unless `kind` is `correction`."""
+        return self.event.data.broken if isinstance(self.event, CorrectionEvent) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class Position(Model):
         Raises:
             InvalidPosition: It is none.
         """
+        if not isinstance(value, Mapping):
+            raise InvalidPosition(f"not a saved position: {str(value)[:64]!r}; give the value, not its JSON text")
         try:
             position = cls.model_validate(value)
         except ValidationError as error:

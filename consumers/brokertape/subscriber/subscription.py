@@ -76,8 +76,8 @@ def subscribe(
         InvalidPosition: `start`, `since` or `position` cannot be used.
         ValueError: Another argument is out of its range.
     """
-    wanted = list(dict.fromkeys([codes] if isinstance(codes, str) else codes))
-    _check(wanted, when_slow, buffer)
+    wanted = _listed(codes)
+    _check(source, wanted, when_slow, buffer)
     _check_above_0(max_age=max_age, weight=weight, max_staleness_s=max_staleness_s)
     beginning = beginning_of(start, since, position)
     want = Want(weight=weight, max_staleness_s=max_staleness_s) if asks else None
@@ -85,7 +85,20 @@ def subscribe(
     return Subscription(reads, wanted, max_age, beginning, when_slow, buffer, want, name)
 
 
-def _check(codes: list[str], when_slow: str, buffer: int) -> None:
+def _listed(codes: object) -> list[str]:
+    """Each code once. What is no list of texts is a mistake of the caller's, often a missing variable."""
+    if isinstance(codes, str):
+        return [codes]
+    given = list(codes) if isinstance(codes, Iterable) else [codes]
+    texts = [code for code in given if isinstance(code, str)]
+    if len(texts) < len(given):
+        raise ValueError(f"codes = {codes!r}: give a list of texts, as in ['HK.00700', 'HK.00005']")
+    return list(dict.fromkeys(texts))
+
+
+def _check(source: object, codes: list[str], when_slow: str, buffer: int) -> None:
+    if not isinstance(source, str) and not hasattr(source, "now_ms"):
+        raise ValueError(f"source = {source!r}: give the URL of Redis, or a tape in memory")
     if not codes:
         raise ValueError("name at least one code, as in HK.00700")
     if when_slow not in ("block", "conflate"):
@@ -94,10 +107,10 @@ def _check(codes: list[str], when_slow: str, buffer: int) -> None:
         raise ValueError(f"buffer = {buffer}: use at least 1")
 
 
-def _check_above_0(**numbers: float | None) -> None:
+def _check_above_0(**numbers: object) -> None:
     for name, number in numbers.items():
-        if number is not None and not 0 < number < math.inf:
-            raise ValueError(f"{name} = {number}: use a number above 0")
+        if number is not None and not (isinstance(number, int | float) and 0 < number < math.inf):
+            raise ValueError(f"{name} = {number!r}: use a number above 0")
 
 
 class Subscription:
@@ -252,7 +265,7 @@ class Subscription:
                 if (keys := await self._source.keys()) is not None:
                     await self._link.found(self)
                     return keys
-                await self._link.lost(self, "there is no tape yet: no publisher has made it")
+                await self._link.lost(self, "there is no tape yet at this address and prefix: no publisher has made it")
             except StoreUnavailable as error:
                 await self._link.lost(self, str(error))
             await asyncio.sleep(next(delays))
