@@ -101,6 +101,7 @@ async def test_status_of_a_tape_that_is_not(still_tape: str, tmp_path: Path) -> 
 
 def test_top_shows_the_book_that_is_stored(tape: Tape) -> None:
     """Every broker of it, when it does not move between two looks of ours."""
+    wait_until(lambda: json.loads(tape.book("HK.00005")["snapshot"])["rows"])  # nobody may have traded it yet
     for _ in range(10):
         before = tape.book("HK.00005")
         ended = run_command("top", "HK.00005", "--once", cwd=tape.directory, env=tape.env | {"COLUMNS": "160"})
