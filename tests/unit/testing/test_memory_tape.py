@@ -1,12 +1,15 @@
 """A tape in memory, read through the same `subscribe`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from brokertape.subscriber import Freshness, State, Status, Update, subscribe, subscribe_sync
+from brokertape.subscriber.source import Entry
 from brokertape.tape.errors import ApplyError
 from brokertape.tape.events import RolloverEvent
+from brokertape.tape.keys import Keys
 from brokertape.testing import MemoryTape
 from support.subscriptions import listening
 from support.tape_factory import TapeFactory
@@ -104,23 +107,52 @@ async def test_a_lost_entry_is_a_hole() -> None:
         assert last.book.rows == factory.rows
 
 
+class SlowlyReadTape(MemoryTape):
+    """Gives out one entry of a tape a second, and every watermark, each of which is ahead of it."""
+
+    async def read(self, after: Mapping[str, str], block_ms: int) -> Sequence[Entry]:
+        self.advance(1)
+        self.watermark()
+        entries = await super().read(after, block_ms)
+        tape = [entry for entry in entries if entry.stream.endswith(":tape")]
+        return [entry for entry in entries if entry not in tape[1:]]
+
+
 async def test_a_watermark_ahead_of_a_slow_reader_is_no_hole() -> None:
-    """It is behind because its handler is slow: everything is still on the tape, and comes."""
-    tape = MemoryTape()
+    """Everything is still on the tape, and comes."""
+    tape = SlowlyReadTape()
     tape.trade(CODE, "UBS", bought=1000)
-    async with listening(subscribe(tape, CODE, buffer=1)) as listener:
-        await listener.told("state")
-        listener.go.clear()
-        for _ in range(30):
-            tape.trade(CODE, "UBS", bought=1000)
-            tape.advance(1)
-            tape.watermark()
-        listener.go.set()
-        await listener.told("state", *["change"] * 30)
-        tape.advance(20)
-        tape.watermark()
+    position = {"streams": {Keys().tape_of(CODE): "0-0"}, "codes": {CODE: None}}
+    for _ in range(30):
         tape.trade(CODE, "UBS", bought=1000)
-        await listener.told("state", *["change"] * 31)
+    async with listening(subscribe(tape, CODE, position=position)) as listener:
+        await listener.told("baseline", *["change"] * 30)
+
+
+async def test_what_was_trimmed_behind_a_saved_position_is_said() -> None:
+    """Nothing comes any more that would show the hole: the end of the tape does."""
+    tape, factory = MemoryTape(), TapeFactory(CODE)
+    tape.push(factory.baseline())
+    async with subscribe(tape, CODE) as subscription:
+        await anext(subscription)
+        position = subscription.position
+    tape.lose(factory.change())
+    async with listening(subscribe(tape, CODE, position=position)) as listener:
+        await listener.told("resync", timeout_s=5)
+
+
+async def test_a_position_keeps_what_was_told_of_codes_that_were_silent_since() -> None:
+    """Saved, resumed, and saved again before anything came of them."""
+    tape = MemoryTape()
+    for code in (CODE, "HK.00005"):
+        tape.trade(code, "UBS", bought=1000)
+    async with listening(subscribe(tape, [CODE, "HK.00005"])) as listener:
+        await listener.told("state", "state")
+        saved = listener.tape.position
+    tape.disconnect()
+    async with subscribe(tape, [CODE, "HK.00005"], position=saved) as subscription:
+        assert (await anext(subscription)).kind == "disconnected"
+        assert subscription.position == saved
 
 
 async def test_a_tape_can_go_away_and_come_back() -> None:
