@@ -7,11 +7,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # servers, proxies and loads are the tests' own
 
 import budget
+import history
 import latency
 import pipeline
 import subscriber
 
-NAMES = ("pipeline", "latency", "subscriber", "budget")
+NAMES = ("pipeline", "latency", "subscriber", "budget", "history")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--starts", type=int, default=5, help="subscriber: starts, of which the best counts")
     parser.add_argument("--hours", type=int, default=4, help="budget: virtual hours a row")
     parser.add_argument("--real-seconds", type=float, default=300, help="budget: with a real publisher; 0: not")
+    parser.add_argument("--minute", type=float, default=60, help="history: seconds of a real publisher; 0: not")
     return parser
 
 
@@ -45,6 +47,8 @@ def main() -> None:
         subscriber.run(arguments.tape, arguments.readings, arguments.books, arguments.starts)
     if "budget" in names:
         budget.run(arguments.hours, arguments.real_seconds)
+    if "history" in names:
+        history.run(arguments.hours, arguments.minute)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ import redis.asyncio
 
 from brokertape.cli.redis_server import RedisServer
 from brokertape.tape.connection import connect
+from support import postgresql
 from support.fake_redis import fake_redis
+from support.postgresql import PostgresqlServer
 from support.servers import server_program
 
 # A busy machine is no failure; and the same examples every time, so that a red run can be run again.
@@ -83,3 +85,35 @@ async def any_redis(request: pytest.FixtureRequest) -> AsyncIterator[redis.async
     client = fake_redis()
     yield client
     await client.aclose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server_url() -> Iterator[str]:
+    """Where databases can be made: on the server that is named, or on one for the whole run."""
+    if postgresql.GIVEN:
+        yield postgresql.GIVEN
+        return
+    path = Path(tempfile.mkdtemp(prefix="bt"))
+    with PostgresqlServer(path, postgresql.programs()) as server:
+        yield server.url
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql_server(short_dir: Path) -> Iterator[PostgresqlServer]:
+    """A PostgreSQL of this test's own, which it may stop, crash and start."""
+    with PostgresqlServer(short_dir, postgresql.programs()) as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server_url: str) -> Iterator[str]:
+    """An empty PostgreSQL database of this test's own."""
+    with postgresql.fresh_database(postgresql_server_url) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of this test's own, of each kind; as SQLite the file `t.db`."""
+    return request.getfixturevalue("postgresql_url") if request.param == "postgresql" else str(tmp_path / "t.db")

@@ -14,7 +14,10 @@ from support.commands import run_command, running, wait_until
 
 pytestmark = pytest.mark.server
 
-VERDICT = r"(\d+) polls of (\d+) codes gave (\d+) different tables; (\d+) events are stored, (\d+) of them changes"
+VERDICT = (
+    r"(\d+) polls of (\d+) codes gave (\d+) different tables; "
+    r"(\d+) events are stored, (\d+) of them changes, and 6 past days"
+)
 
 
 def test_a_demo_ends_by_itself_and_has_lost_nothing(tmp_path: Path) -> None:

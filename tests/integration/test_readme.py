@@ -1,14 +1,22 @@
-"""The lines of the README and of the subscriber's page, run as they stand there."""
+"""The lines of the README and of the pages beside it, run as they stand there."""
 
+import asyncio
+import gzip
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.asyncio
 
+from brokertape.cli.redis_server import RedisServer
+from brokertape.tape.codec import load
+from brokertape.tape.events import ChangeEvent
+from support import recorded_day
 from support.commands import running
 from support.source_tree import PROJECT
+from support.tape_factory import create_tape, publish
 
 MAX_LINES = 12
 
@@ -39,6 +47,22 @@ def test_the_readmes_lines_stay_few() -> None:
     """Five lines and what Python needs around them."""
     (lines,) = blocks("README.md")
     assert len([line for line in lines.splitlines() if line.strip()]) <= MAX_LINES
+
+
+async def test_the_ten_lines_on_the_workers_page_run(
+    shared_redis_server: RedisServer, real_redis: redis.asyncio.Redis, tmp_path: Path
+) -> None:
+    """As somebody copies them: a broker that turns is printed."""
+    lines = blocks("docs/workers.md")[0]
+    day = [load(payload) for payload in gzip.decompress(recorded_day.PATH.read_bytes()).splitlines()]
+    flips = [event for event in day if isinstance(event, ChangeEvent) and "flipped" in event.model_dump_json()]
+    await publish(real_redis, await create_tape(real_redis), flips)
+    (tmp_path / "flips.py").write_text(lines.replace("redis://localhost:6390", shared_redis_server.url))
+    with running("flips", "-u", "flips.py", directory=tmp_path, program=[sys.executable]) as worker:
+        await asyncio.to_thread(worker.until, lambda it: it.out.count("\n") >= len(flips))
+        ended = await asyncio.to_thread(worker.interrupt)
+    assert (ended.code, ended.err) == (0, "")
+    assert {line.split()[0] for line in ended.out.splitlines()} == {event.time for event in flips}
 
 
 async def test_the_test_on_the_subscribers_page_passes() -> None:

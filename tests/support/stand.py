@@ -84,12 +84,14 @@ async def stop(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def stand(directory: Path, server: RedisServer, window_s: float = QUICK_WINDOW_S) -> AsyncIterator[Stand]:
+async def stand(
+    directory: Path, server: RedisServer, window_s: float = QUICK_WINDOW_S, trades_per_s: float = 200
+) -> AsyncIterator[Stand]:
     """Everything but the publishers, on one Redis."""
     trap = Trap()
     async with redis_proxy(server.socket, trap) as port:
         client = sync_redis.Redis(unix_socket_path=str(server.socket))
-        async with before_redis(directory, client, f"redis://127.0.0.1:{port}", trap, window_s) as place:
+        async with before_redis(directory, client, f"redis://127.0.0.1:{port}", trap, window_s, trades_per_s) as place:
             yield place
 
 
@@ -122,12 +124,18 @@ class ClusterReader:
 
 @asynccontextmanager
 async def before_redis(
-    directory: Path, client: Any, redis_url: str, trap: Trap, window_s: float
+    directory: Path, client: Any, redis_url: str, trap: Trap, window_s: float, trades_per_s: float = 200
 ) -> AsyncIterator[Stand]:
     """The gateway's half of a stand."""
     log = directory / "answers.jsonl"
     settings = SimulatorSettings(
-        port=0, codes=tuple(CODES), limit=LIMIT, window_s=window_s, trades_per_s=200, start="busy", log_file=log
+        port=0,
+        codes=tuple(CODES),
+        limit=LIMIT,
+        window_s=window_s,
+        trades_per_s=trades_per_s,
+        start="busy",
+        log_file=log,
     )
     async with GatewayServer(settings) as gateway, gateway_proxy(gateway.port, trap, JITTER_S) as recording:
         place = Stand(directory, client, redis_url, log, recording, trap, window_s)

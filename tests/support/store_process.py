@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from brokertape.workers import Delivery, WorkerSettings
 from brokertape.workers.storage import Storage, StoreSettings, storage, store
@@ -20,9 +19,9 @@ from brokertape.workers.storage import Storage, StoreSettings, storage, store
 BATCHES_BEFORE_DEATH = 2
 
 
-def start(url: str, database: Path, consumer: str = "w1", death: str = "") -> "subprocess.Popen[bytes]":
+def start(url: str, database: str, consumer: str = "w1", death: str = "") -> "subprocess.Popen[bytes]":
     """Start one."""
-    return subprocess.Popen([sys.executable, __file__, url, str(database), consumer, *([death] if death else [])])
+    return subprocess.Popen([sys.executable, __file__, url, database, consumer, *([death] if death else [])])
 
 
 def stop(process: "subprocess.Popen[bytes]") -> int:
@@ -67,9 +66,11 @@ async def main(url: str, database: str, consumer: str, death: str = "") -> None:
     worker = WorkerSettings(
         group="storage",
         consumer=consumer,
-        read_count=20,
+        prefetch=128,
         batch_size=40,
         block_ms=50,
+        retry_first_s=0.02,
+        retry_most_s=0.1,
         min_idle_ms=300,
         upkeep_every_s=0.1,
     )

@@ -14,7 +14,8 @@ from support.tape_factory import TapeFactory
 
 _WRITE = Script("""
 local id = redis.call('XADD', KEYS[1], '*', 'topic', ARGV[1], 'type', ARGV[2], 'encoding', 'json', 'payload', ARGV[3])
-for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('SADD', KEYS[3], ARGV[5])
+for i = 6, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[2], 'entry_id', id)
 if ARGV[4] == 'lost' then redis.call('XDEL', KEYS[1], id) end
 return id
@@ -55,8 +56,9 @@ class TapeWriter:
     async def _write(self, event: TapeEvent, fate: bytes) -> TapeEvent:
         entry = encode_entry(event)
         book = [part for item in book_after(event, self.factory.rows).to_hash().items() for part in item]
-        keys = [self._keys.tape_of(event.subject), self._keys.book(event.subject)]
-        arguments = [entry["topic"], entry["type"], entry["payload"], fate, *book, "server", "s" * 40]
+        code = event.subject
+        keys = [self._keys.tape_of(code), self._keys.book(code), self._keys.codes(self._keys.partition(code))]
+        arguments = [entry["topic"], entry["type"], entry["payload"], fate, code, *book, "server", "s" * 40]
         await _WRITE.run(self._client, keys, arguments)
         return event
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from brokertape.tape.connection import RedisClient
 from brokertape.tape.keys import Keys
-from brokertape.tape.start import Start
-from brokertape.workers import Delivery, MemoryPositions, Positions, Worker, WorkerSettings
+from brokertape.workers import TAPE, Delivery, MemoryPositions, Positions, Start, Worker, WorkerSettings
 
 GROUP = "g"
 
@@ -16,22 +16,19 @@ GROUP = "g"
 def quick(
     consumer: str = "w1",
     *,
-    start: Start = Start.EARLIEST,
-    batch_size: int = 500,
-    min_idle_ms: int = 60,
-    stop_timeout_s: float = 10.0,
+    start: Start = "earliest",
+    **limits: Any,
 ) -> WorkerSettings:
     """Settings under which everything happens within tens of milliseconds."""
-    return WorkerSettings(
-        group=GROUP,
-        consumer=consumer,
-        start=start,
-        batch_size=batch_size,
-        block_ms=20,
-        min_idle_ms=min_idle_ms,
-        upkeep_every_s=0.03,
-        stop_timeout_s=stop_timeout_s,
-    )
+    quick_ones = {
+        "block_ms": 20,
+        "min_idle_ms": 90,
+        "retry_first_s": 0.01,
+        "retry_most_s": 0.05,
+        "upkeep_every_s": 0.03,
+        "lease_s": 0.6,
+    }
+    return WorkerSettings(group=GROUP, consumer=consumer, start=start, **{**quick_ones, **limits})
 
 
 @dataclass
@@ -63,11 +60,11 @@ def a_worker(
     positions: Positions | None = None,
 ) -> Worker:
     """A worker that remembers positions in memory unless told otherwise."""
-    return Worker(client, keys, handler, positions=positions or MemoryPositions(), settings=settings or quick())
+    return Worker(client, keys, TAPE, handler, positions=positions or MemoryPositions(), settings=settings or quick())
 
 
 @asynccontextmanager
-async def running(worker: Worker) -> AsyncIterator[asyncio.Event]:
+async def running(worker: Worker[Any]) -> AsyncIterator[asyncio.Event]:
     """`worker` at work inside the block, stopped in good order after it; its stop event."""
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))

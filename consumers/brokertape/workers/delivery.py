@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol
 
-from brokertape.tape.events import TapeEvent
+from typing_extensions import TypeVar
+
+from brokertape.tape.book import Book
+from brokertape.tape.events import Envelope, TapeEvent
+
+E = TypeVar("E", bound=Envelope, default=TapeEvent)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A stream entry as Redis delivered it; without fields when it was trimmed in the meantime.
+    """A stream entry as Redis delivered it. `attempts` counts its deliveries, this one included.
 
-    `attempts` counts its deliveries, this one included.
+    `partition` is the tape's; the history stream is one partition, 0.
     """
 
     partition: int
@@ -21,11 +26,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """An event in a handler's hands. `payload` is its JSON exactly as it was published."""
+class Delivery(Generic[E]):
+    """An event in a handler's hands.
+
+    `fence`, in ordered mode, rises whenever the partition gets another owner: a sink that refuses lower ones than it
+    has seen is safe from a worker that was frozen in the middle of a call.
+    """
 
     entry: Entry
-    event: TapeEvent
+    event: E
+    fence: int | None = None
 
     @property
     def partition(self) -> int:
@@ -34,7 +44,7 @@ class Delivery:
 
     @property
     def entry_id(self) -> str:
-        """Its id on that partition's tape."""
+        """Its id on that partition's stream."""
         return self.entry.entry_id
 
     @property
@@ -44,17 +54,27 @@ class Delivery:
 
     @property
     def payload(self) -> bytes:
-        """The CloudEvent in JSON."""
+        """The CloudEvent in JSON, exactly as it was published."""
         return self.entry.fields[b"payload"]
 
 
-class Handler(Protocol):
+class Handler(Protocol[E]):
     """What makes the effect of events durable. When it returns, the batch is acknowledged.
 
-    It must be idempotent: an event may come again, in another batch. A batch holds several partitions in no
-    order between them. Calls may overlap on a Cluster, never for one partition. It raises SinkUnavailable or SinkBroken
-    when no entry is to blame; after any other exception its entries are handed to it one by one.
+    It must be idempotent: an event may come again, in another batch. A batch may hold several partitions, in no order
+    between them. At most `concurrency` calls overlap. It raises SinkUnavailable or SinkBroken when no entry is to
+    blame; after any other exception its entries are handed to it one by one.
     """
 
-    async def __call__(self, batch: Sequence[Delivery]) -> None:
+    async def __call__(self, batch: Sequence[Delivery[E]], /) -> None:
         """Make the effect of `batch` durable."""
+
+
+class BooksHandler(Protocol):
+    """What takes the books that a worker with the start `baseline` begins with, before any event after them.
+
+    A partition's books may come again, after a crash or to a second worker that starts at the same moment.
+    """
+
+    async def __call__(self, books: Sequence[Book], /) -> None:
+        """Make the effect of `books` durable."""

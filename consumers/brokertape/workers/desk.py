@@ -1,110 +1,143 @@
-"""What happens to entries once they are in hand: decoded, handled, acknowledged, or buried."""
+"""What was read and waits for the handler, in free order: a bounded queue, and who works it off."""
 
 import asyncio
 import logging
+import math
+from collections import deque
 from collections.abc import Sequence
+from typing import Generic
 
-from brokertape.tape.backoff import backoff, is_set_within
-from brokertape.workers.counts import WorkerCounts
-from brokertape.workers.delivery import Delivery, Entry, Handler
-from brokertape.workers.errors import SinkBroken, SinkUnavailable
+from brokertape.tape.backoff import is_set_within
+from brokertape.tape.errors import StoreUnavailable
+from brokertape.workers.counts import WorkerState
+from brokertape.workers.delivery import Delivery, E, Entry
+from brokertape.workers.errors import GroupLost, SinkUnavailable
 from brokertape.workers.group import Group
-from brokertape.workers.intake import Hopeless, Trimmed, Unknown, examine
+from brokertape.workers.retry import is_suspect
 from brokertape.workers.settings import WorkerSettings
+from brokertape.workers.settler import Settler
 
 log = logging.getLogger("brokertape.workers")
 
+_CLOSING_LOOK_S = 0.05
 
-class Desk:
-    """Takes the entries a lane read and settles each: acknowledged, dead-lettered, or left pending for a later try.
 
-    An entry is acknowledged only after the handler returned. `stop` ends the waiting for a sink that is away.
+class Desk(Generic[E]):
+    """Entries in hand: those that wait and those at work, never more than `prefetch` together.
+
+    What waits is handed over in batches as large as they come: while the handler is busy, the next batch grows. A
+    suspect, one that came more than once before, is handed over alone.
     """
 
-    def __init__(
-        self, group: Group, handler: Handler, settings: WorkerSettings, counts: WorkerCounts, stop: asyncio.Event
-    ) -> None:
-        self._group = group
-        self._handler = handler
+    def __init__(self, settler: Settler[E], settings: WorkerSettings, state: WorkerState) -> None:
+        self._settler = settler
         self._settings = settings
-        self._counts = counts
-        self._stop = stop
+        self._state = state
+        self._suspects = 0
+        self._waiting: deque[Delivery[E]] = deque()
+        self._in_hand: dict[int, set[str]] = {}
+        self._news = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._suspect_gone = asyncio.Event()
+        self._is_closed = False
+        self.left: set[int] = set()
+        """Partitions of which something stays pending, to be delivered again."""
 
-    async def settle(self, entries: Sequence[Entry]) -> None:
-        """Settle `entries`, in the order given."""
-        deliveries: list[Delivery] = []
-        skipped: list[Entry] = []
+    @property
+    def room(self) -> int:
+        """How many more entries may be taken in hand."""
+        return max(0, self._settings.prefetch - self._state.in_hand)
+
+    def in_hand(self, partition: int) -> frozenset[str]:
+        """The entries of a partition that wait or are at work."""
+        return frozenset(self._in_hand.get(partition, ()))
+
+    @property
+    def has_suspect(self) -> bool:
+        """Whether a suspect is in hand."""
+        return self._suspects > 0
+
+    async def has_room(self, within_s: float) -> bool:
+        """Whether half of what may be in hand is free, or becomes so in time: reads are to be large."""
+        if self.room <= self._settings.prefetch // 2:
+            self._has_room.clear()
+            await is_set_within(self._has_room, within_s)
+        return self.room > self._settings.prefetch // 2
+
+    async def look_again(self, within_s: float) -> None:
+        """Until there may be something to deliver again: a suspect was put down, or the time is over."""
+        self._suspect_gone.clear()
+        await is_set_within(self._suspect_gone, within_s)
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        """Take `entries` in hand."""
         for entry in entries:
-            match examine(entry, self._settings.max_attempts):
-                case Delivery() as delivery:
-                    deliveries.append(delivery)
-                case Hopeless(error=error):
-                    await self._bury(entry, error)
-                case Trimmed() | Unknown() as reason:
-                    self._count_skipped(reason)
-                    skipped.append(entry)
-        await self._group.acknowledge(skipped)
-        for start in range(0, len(deliveries), self._settings.batch_size):
-            await self._hand_over(deliveries[start : start + self._settings.batch_size])
+            self._in_hand.setdefault(entry.partition, set()).add(entry.entry_id)
+        self._state.in_hand += len(entries)
+        self._suspects += sum(is_suspect(entry.attempts - 1) for entry in entries)
+        deliveries: Sequence[Delivery[E]] = ()
+        try:
+            deliveries = await self._settler.examine(entries)
+        finally:
+            kept = {delivery.entry.entry_id for delivery in deliveries}
+            self._put_down([entry for entry in entries if entry.entry_id not in kept])
+        self._waiting.extend(deliveries)
+        self._news.set()
 
-    def _count_skipped(self, reason: Trimmed | Unknown) -> None:
-        partition, entry_id = reason.entry.partition, reason.entry.entry_id
-        if isinstance(reason, Trimmed):
-            self._counts.trimmed += 1
-            log.warning("entry %s of partition %d was trimmed before it was handled", entry_id, partition)
-        else:
-            self._counts.unknown += 1
-            log.info("skipped entry %s of partition %d: its type is unknown here", entry_id, partition)
+    def close(self) -> None:
+        """Nothing more comes: `work` ends when all is done."""
+        self._is_closed = True
+        self._news.set()
 
-    async def _hand_over(self, batch: Sequence[Delivery]) -> None:
-        failure = await self._handle(batch)
-        if failure is None:
-            await self._group.acknowledge([delivery.entry for delivery in batch])
-            self._counts.handled += len(batch)
-        elif len(batch) == 1:
-            await self._blame(batch[0].entry, failure)
-        else:
-            log.warning("a batch of %d failed (%s): handling its entries one by one", len(batch), describe(failure))
-            for delivery in batch:
-                await self._hand_over([delivery])
+    async def renew(self, group: Group) -> None:
+        """Say of all that is in hand that somebody is at work on it, until nothing more comes and nothing is left."""
+        while not (self._is_closed and not self._state.in_hand):
+            await asyncio.sleep(min(self._settings.upkeep_every_s, _CLOSING_LOOK_S if self._is_closed else math.inf))
+            for partition in [partition for partition, ids in self._in_hand.items() if ids]:
+                try:
+                    held = await group.pending(partition)
+                    await group.renew(
+                        partition, [one.entry_id for one in held if one.entry_id in self.in_hand(partition)]
+                    )
+                except (StoreUnavailable, GroupLost) as error:
+                    log.info("what is in hand of partition %d was not renewed: %s", partition, error)
 
-    async def _handle(self, batch: Sequence[Delivery]) -> Exception | None:
-        """The handler's failure, if any. A sink that is away is waited for; at stop, its SinkUnavailable is raised."""
-        delays = backoff()
+    async def work(self) -> None:
+        """Settle what comes, batch by batch. Raises SinkBroken and StoreRefused."""
         while True:
-            try:
-                await self._handler(batch)
-            except SinkBroken:
-                raise
-            except SinkUnavailable as error:
-                delay_s = next(delays)
-                self._counts.sink_waits += 1
-                log.warning("%s; trying the same batch again in %.1f s", error, delay_s)
-                if await is_set_within(self._stop, delay_s):
-                    raise
-            except Exception as error:  # the handler is not ours: what it raises is held against its entries
-                return error
-            else:
-                return None
+            while not self._waiting:
+                if self._is_closed:
+                    return
+                self._news.clear()
+                await self._news.wait()
+            await self._settle(self._take())
 
-    async def _blame(self, entry: Entry, failure: Exception) -> None:
-        self._counts.failed += 1
-        if entry.attempts >= self._settings.max_attempts:
-            await self._bury(entry, describe(failure))
-            return
-        # It stays pending: once it lay idle long enough, some worker of the group claims it and tries again.
-        log.warning(
-            "entry %s of partition %d failed, attempt %d of %d: %s",
-            *(entry.entry_id, entry.partition, entry.attempts, self._settings.max_attempts, describe(failure)),
-            exc_info=failure,
-        )
+    def _take(self) -> list[Delivery[E]]:
+        batch = [self._waiting.popleft()]
+        while self._waiting and len(batch) < self._settings.batch_size:
+            if any(is_suspect(one.attempts - 1) for one in (batch[-1], self._waiting[0])):
+                break
+            batch.append(self._waiting.popleft())
+        return batch
 
-    async def _bury(self, entry: Entry, error: str) -> None:
-        if await self._group.bury(entry, error, self._settings.max_dead):
-            self._counts.dead += 1
-            log.error("entry %s of partition %d went to the dead letters: %s", entry.entry_id, entry.partition, error)
+    async def _settle(self, batch: list[Delivery[E]]) -> None:
+        is_settled = False
+        try:
+            is_settled = await self._settler.settle(batch)
+        except (StoreUnavailable, GroupLost, SinkUnavailable) as error:
+            # They stay pending: delivered again once Redis is back, or by whoever is there after us.
+            log.warning("%s; %d entries stay pending", error, len(batch))
+        finally:
+            if not is_settled:
+                self.left.update(delivery.partition for delivery in batch)
+            self._put_down([delivery.entry for delivery in batch])
 
-
-def describe(failure: Exception) -> str:
-    """A failure in one line, as logs and dead letters say it."""
-    return " ".join(f"{type(failure).__name__}: {failure}".split())
+    def _put_down(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._in_hand[entry.partition].discard(entry.entry_id)
+        self._state.in_hand -= len(entries)
+        if suspects := sum(is_suspect(entry.attempts - 1) for entry in entries):
+            self._suspects -= suspects
+            self._suspect_gone.set()
+        if self.room > self._settings.prefetch // 2:
+            self._has_room.set()

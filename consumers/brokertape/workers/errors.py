@@ -3,7 +3,8 @@
 WorkerError
 ├── GroupLost           the consumer group is gone: rebuild it
 ├── SinkUnavailable     the effect cannot be made durable now: keep the batch and try again
-└── SinkBroken          it never will: the worker ends
+├── SinkBroken          it never will: the worker ends
+└── EndpointError       metrics and health cannot be served
 
 Redis' own failures are `StoreUnavailable` and `StoreRefused` of the tape. Any other exception of a handler is
 held against the entries it was handling.
@@ -24,3 +25,7 @@ class SinkUnavailable(WorkerError):
 
 class SinkBroken(WorkerError):
     """Raised by a handler when what it writes to can never take an entry; trying again is useless."""
+
+
+class EndpointError(WorkerError):
+    """Raised when metrics and health cannot be served where they should."""

@@ -4,15 +4,10 @@ from dataclasses import dataclass
 
 from brokertape.tape.codec import decode_entry
 from brokertape.tape.errors import DecodeError, UnknownEventType
-from brokertape.tape.events import TapeEvent
-from brokertape.workers.delivery import Delivery, Entry
+from brokertape.workers.channel import Channel
+from brokertape.workers.delivery import Delivery, E, Entry
 
-
-@dataclass(frozen=True, slots=True)
-class Trimmed:
-    """It was cut off the stream while it was pending: lost."""
-
-    entry: Entry
+LEAST_DELIVERIES = 3  # twice it may have lain beside what ends workers; from the third on it is delivered alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +25,12 @@ class Hopeless:
     error: str
 
 
-def examine(entry: Entry, max_attempts: int) -> Delivery | Trimmed | Unknown | Hopeless:
+def examine(
+    entry: Entry, channel: Channel[E], max_attempts: int, fence: int | None = None
+) -> Delivery[E] | Unknown | Hopeless:
     """What to do with `entry`, which may be delivered `max_attempts` times."""
-    if not entry.fields:
-        return Trimmed(entry)
-    if entry.attempts > max_attempts:
-        # Whoever had it last was alone with it (see `next_run`) and never answered: it is what ends workers.
+    if entry.attempts > max(max_attempts, LEAST_DELIVERIES):
+        # Whoever had it last was alone with it (see `retry.is_suspect`) and never answered: it is what ends workers.
         return Hopeless(entry, f"delivered {entry.attempts - 1} times and never answered")
     try:
         event = decode_entry(entry.fields)
@@ -43,6 +38,6 @@ def examine(entry: Entry, max_attempts: int) -> Delivery | Trimmed | Unknown | H
         return Unknown(entry)
     except DecodeError as error:
         return Hopeless(entry, f"cannot be read: {error}")
-    if not isinstance(event, TapeEvent):
-        return Hopeless(entry, f"{event.type} does not belong on a tape")
-    return Delivery(entry, event)
+    if not isinstance(event, channel.event_types):
+        return Hopeless(entry, f"{event.type} does not belong on the {channel.name} stream")
+    return Delivery(entry, event, fence)

@@ -1,58 +1,74 @@
-"""One reader: joins the group on its partitions, reads, and comes back after every loss."""
+"""One reader in free order: joins the group on its partitions, reads, and comes back after every loss."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from itertools import takewhile
+from typing import Generic
 
 from brokertape.tape.backoff import LONGEST_S, backoff, is_set_within
 from brokertape.tape.errors import StoreUnavailable
-from brokertape.tape.start import FIRST_ID
-from brokertape.workers.counts import WorkerCounts
+from brokertape.tape.tasks import run_all
+from brokertape.workers.counts import WorkerCounts, WorkerState
+from brokertape.workers.delivery import E
 from brokertape.workers.desk import Desk
 from brokertape.workers.errors import GroupLost, SinkUnavailable
-from brokertape.workers.group import Group, Pending
-from brokertape.workers.positions import Positions, Verdict, judge
+from brokertape.workers.group import Group
+from brokertape.workers.joining import Joining
+from brokertape.workers.retry import Pending, idle, is_suspect
 from brokertape.workers.settings import WorkerSettings
+from brokertape.workers.settler import Settler
 
 log = logging.getLogger("brokertape.workers")
 
+_LOOKS_PER_PAUSE = 2  # how often, within the shortest pause, it looks for entries whose pause is over
+_LOOKS_AT_LOST = 3  # in the time after which others would take an entry over
+_QUIET_LOOK_S = 0.25  # how late it is noticed that something has failed
+_FULL_LOOK_S = 0.25  # how late a stop is noticed while the desk is full
 
-class Lane:
-    """Reads `partitions` in one XREADGROUP and settles what it reads before it reads on: at most one read in hand.
 
-    A round is: own pending entries first, then new ones; every `upkeep_every_s` claim what others left behind and
-    save the position. Redis lost, the group lost, the sink away while joining: wait, and begin with joining again.
+class Lane(Generic[E]):
+    """Reads `partitions` in one XREADGROUP as long as there is room on the desk, which it shares with `lanes` in all.
+
+    Beside it, the upkeep: entries that failed are delivered again when their pause is over, abandoned ones are claimed,
+    the position is saved. Redis lost, the group lost, the sink away while joining:
+    wait, and begin with joining again.
     """
 
     def __init__(
         self,
         partitions: Sequence[int],
+        lanes: int,
         group: Group,
-        desk: Desk,
-        positions: Positions,
+        joining: Joining,
+        settler: Settler[E],
+        desk: Desk[E],
         settings: WorkerSettings,
         counts: WorkerCounts,
+        state: WorkerState,
     ) -> None:
         self._partitions = partitions
+        self._lanes = lanes
         self._group = group
+        self._joining = joining
+        self._settler = settler
         self._desk = desk
-        self._positions = positions
         self._settings = settings
         self._counts = counts
-        self._saved: dict[int, str] = {}
-        self._upkeep_at = 0.0
+        self._state = state
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Read and settle until `stop`; what was read by then is settled first."""
+        """Read until `stop`."""
+        trouble = f"partitions {self._partitions[0]} to {self._partitions[-1]} are not read"
         delays = backoff()
         while not stop.is_set():
             began = time.monotonic()
+            self._state.begin(trouble, began)
             try:
-                await self._join()
-                await self._drain(self._partitions, stop)
-                await self._read_on(stop)
+                await self._joining.join(self._partitions)
+                await self._resume()
+                self._state.end(trouble)
+                await self._work(stop)
             except (StoreUnavailable, GroupLost, SinkUnavailable) as error:
                 if stop.is_set():
                     log.warning("%s; stopping all the same, unfinished work stays pending", error)
@@ -64,86 +80,72 @@ class Lane:
                 log.warning("%s; joining the group again in %.1f s", error, delay_s)
                 await is_set_within(stop, delay_s)
 
-    async def _join(self) -> None:
-        await self._group.check_tape()
-        self._saved = dict(await self._positions.load())
-        for partition in self._partitions:
-            await self._join_partition(partition, self._saved.get(partition))
-        self._upkeep_at = 0.0
-
-    async def _join_partition(self, partition: int, saved: str | None) -> None:
-        match judge(await self._group.standing(partition), saved):
-            case Verdict.FIRST:
-                await self._group.create(partition, self._settings.start.after_id)
-            case Verdict.LOST:
-                await self._rebuild(partition, saved or FIRST_ID)
-            case Verdict.ROLLED_BACK:
-                self._counts.rollbacks += 1
-                log.warning(
-                    "Redis lost the end of partition %d: its tape lies behind our position %s", partition, saved
-                )
-            case Verdict.AHEAD:
-                self._counts.rollbacks += 1
-                log.warning("the group lies beyond the tape of partition %d: reading it from its start", partition)
-                await self._group.move(partition, FIRST_ID)
-            case Verdict.FINE:
-                pass
-
-    async def _rebuild(self, partition: int, saved: str) -> None:
-        """Without the saved entry this is another tape, or all that is left is younger: take all there is, again."""
-        after_id = saved if await self._group.has_entry(partition, saved) else FIRST_ID
-        self._counts.groups_lost += 1
-        log.warning("the consumer group of partition %d was lost: rebuilding it after entry %s", partition, after_id)
-        await self._group.create(partition, after_id)
+    async def _work(self, stop: asyncio.Event) -> None:
+        """Read, and keep up, until `stop` or a loss."""
+        await run_all([self._read_on(stop), self._keep_up(stop)])
 
     async def _read_on(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if time.monotonic() >= self._upkeep_at:
-                await self._claim(stop)
-                await self._save_positions()
-                self._upkeep_at = time.monotonic() + self._settings.upkeep_every_s
-            entries = await self._group.read_new(self._partitions, self._settings.read_count, self._settings.block_ms)
-            await self._desk.settle(entries)
+            if await self._desk.has_room(_FULL_LOOK_S):
+                count = max(1, self._desk.room // (len(self._partitions) * self._lanes))
+                await self._desk.put(await self._group.read_new(self._partitions, count, self._settings.block_ms))
 
-    async def _claim(self, stop: asyncio.Event) -> None:
+    async def _keep_up(self, stop: asyncio.Event) -> None:
+        upkeep_at = 0.0
+        while not stop.is_set():
+            if time.monotonic() >= upkeep_at:
+                await self._upkeep()
+                upkeep_at = time.monotonic() + self._settings.upkeep_every_s
+            await self._redeliver()
+            look_s = self._settings.retry_first_s / _LOOKS_PER_PAUSE if self._left else _QUIET_LOOK_S
+            await self._desk.look_again(min(look_s, _QUIET_LOOK_S, max(0.0, upkeep_at - time.monotonic())))
+
+    @property
+    def _left(self) -> list[int]:
+        return [partition for partition in self._partitions if partition in self._desk.left]
+
+    async def _upkeep(self) -> None:
         for partition in self._partitions:
-            claimed = await self._group.claim(partition, self._settings.min_idle_ms)
-            self._counts.claimed += claimed.count
-            self._counts.trimmed += len(claimed.trimmed)
-            if claimed.trimmed:
-                log.warning("partition %d lost entries to trimming: %s", partition, ", ".join(claimed.trimmed))
-            if claimed.count:
-                await self._drain([partition], stop)
+            await self._claim(partition)
+            # What was given to a connection of ours that is gone: ours, not in hand, and not just on its way to us.
+            ours = idle(await self._group.pending(partition), self._desk.in_hand(partition))
+            if any(one.idle_ms * _LOOKS_AT_LOST > self._settings.min_idle_ms for one in ours):
+                self._desk.left.add(partition)
+            await self._group.sweep(partition)
+        await self._joining.save(self._partitions)
 
-    async def _drain(self, partitions: Sequence[int], stop: asyncio.Event) -> None:
-        """Have this consumer's pending entries delivered once more."""
-        for partition in partitions:
-            after_id = FIRST_ID
-            while not stop.is_set():
-                pending = await self._group.pending(partition, after_id, self._settings.batch_size)
-                run = next_run(pending)
-                if not run:
-                    break
-                await self._desk.settle(await self._group.read_pending(partition, after_id, run))
-                after_id = run[-1].entry_id
+    async def _claim(self, partition: int) -> None:
+        claimed = await self._group.claim(partition, self._settings.min_idle_ms)
+        self._counts.claimed += claimed.count
+        self._settler.count_trimmed(partition, claimed.trimmed)
+        if claimed.count:
+            log.info("claimed %d entries of partition %d that their worker abandoned", claimed.count, partition)
+            self._desk.left.add(partition)
 
-    async def _save_positions(self) -> None:
-        """Only where the group holds nothing unfinished: up to there every effect of all its members is durable."""
-        reached: dict[int, str] = {}
+    async def _resume(self) -> None:
+        """Begin with what this consumer left, but for what may have ended it: that comes alone, after its pause."""
         for partition in self._partitions:
-            standing = await self._group.standing(partition)
-            if standing is not None and standing.pending == 0 and standing.last_delivered != self._saved.get(partition):
-                reached[partition] = standing.last_delivered
-        if reached:
-            await self._positions.save(reached)
-            self._saved |= reached
+            left = idle(await self._group.pending(partition), self._desk.in_hand(partition))
+            await self._deliver(partition, [one for one in left if not is_suspect(one.deliveries)])
+            self._desk.left.add(partition)
 
+    async def _redeliver(self) -> None:
+        """Have what is pending, and whose pause is over, delivered once more; of suspects one at a time."""
+        for partition in self._left:
+            self._desk.left.discard(partition)
+            waiting = idle(await self._group.pending(partition), self._desk.in_hand(partition))
+            due = [one for one in waiting if self._settings.pauses.is_over(one)]
+            suspects = [one for one in due if is_suspect(one.deliveries)]
+            run = [one for one in due if not is_suspect(one.deliveries)] or suspects[: not self._desk.has_suspect]
+            if len(run) < len(waiting):
+                self._desk.left.add(partition)
+            await self._deliver(partition, run)
 
-def next_run(pending: Sequence[Pending]) -> Sequence[Pending]:
-    """The pending entries to deliver next: many that came once, or a single one that came more often.
-
-    An entry that ends its workers takes the rest of its batch with it; delivered alone, it alone is counted up.
-    """
-    if pending and pending[0].deliveries > 1:
-        return pending[:1]
-    return list(takewhile(lambda one: one.deliveries <= 1, pending))
+    async def _deliver(self, partition: int, pending: Sequence[Pending]) -> None:
+        run = pending[: self._desk.room]
+        if len(run) < len(pending):
+            self._desk.left.add(partition)
+        if run:
+            delivered = await self._group.redeliver(partition, run)
+            self._settler.count_trimmed(partition, delivered.trimmed)
+            await self._desk.put(delivered.entries)

@@ -1,11 +1,26 @@
 """How far a group has come, remembered outside Redis, so that a lost group can be rebuilt."""
 
+import os
+import tempfile
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Protocol
+from pathlib import Path
+from typing import Annotated, Protocol
 
-from brokertape.tape.start import id_order
+from pydantic import AfterValidator, TypeAdapter, ValidationError
+
+from brokertape.tape.start import id_order, is_entry_id
+from brokertape.workers.errors import SinkBroken, SinkUnavailable
 from brokertape.workers.group import Standing
+
+
+def _entry_id(text: str) -> str:
+    if not is_entry_id(text):
+        raise ValueError("no entry id")
+    return text
+
+
+_POSITIONS: TypeAdapter[dict[int, str]] = TypeAdapter(dict[int, Annotated[str, AfterValidator(_entry_id)]])
 
 
 class Positions(Protocol):
@@ -35,6 +50,48 @@ class MemoryPositions:
     async def save(self, positions: Mapping[int, str]) -> None:
         """Remember `positions`."""
         self._saved.update(positions)
+
+
+class FilePositions:
+    """Positions in a small file, for handlers without a database. It is replaced as a whole, never half written.
+
+    Raises:
+        SinkBroken: The file is there and holds something else.
+        SinkUnavailable: It cannot be read or written now.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._saved: dict[int, str] = {}
+
+    async def load(self) -> Mapping[int, str]:
+        """What was saved last."""
+        try:
+            self._saved = _POSITIONS.validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            self._saved = {}
+        except OSError as error:
+            raise SinkUnavailable(f"positions {self._path}: {error.strerror}") from error
+        except ValidationError as error:
+            raise SinkBroken(f"positions {self._path}: not a file of ours, choose another") from error
+        return dict(self._saved)
+
+    async def save(self, positions: Mapping[int, str]) -> None:
+        """Remember `positions`."""
+        self._saved.update(positions)
+        try:
+            descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f"{self._path.name}.")  # mode 0600
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(_POSITIONS.dump_json(self._saved))
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(name, self._path)
+            except OSError:
+                os.unlink(name)
+                raise
+        except OSError as error:
+            raise SinkUnavailable(f"positions {self._path}: {error.strerror}") from error
 
 
 class Verdict(Enum):

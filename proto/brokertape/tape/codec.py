@@ -23,13 +23,13 @@ def dump(event: Envelope) -> bytes:
     return event.model_dump_json(by_alias=True).encode()
 
 
-def encode_entry(event: Envelope) -> dict[str, bytes]:
-    """The four fields of the stream entry that carries `event`."""
+def encode_entry(event: Envelope, payload: bytes | None = None) -> dict[str, bytes]:
+    """The four fields of the stream entry that carries `event`; `payload` is its JSON, if that is at hand."""
     return {
         "topic": event.topic.encode(),
         "type": event.type.encode(),
         "encoding": b"json",
-        "payload": dump(event),
+        "payload": dump(event) if payload is None else payload,
     }
 
 

@@ -33,12 +33,13 @@ _UNAVAILABLE = (
     exceptions.ClusterDownError,
     exceptions.TryAgainError,
     exceptions.MasterDownError,
+    exceptions.OutOfMemoryError,  # passes when entries are trimmed or somebody raises maxmemory
     exceptions.RedisClusterException,  # of all nodes none answers; not one of RedisError's
     OSError,
 )
 
-# Refusals that pass by themselves: a replica comes back, the disk has room again.
-_PASSES = ("NOREPLICAS", "MISCONF")
+# Refusals that pass by themselves: a replica comes back, the disk has room again, a script ends.
+_PASSES = ("NOREPLICAS", "MISCONF", "BUSY Redis")
 
 
 def connect(url: str, *, command_timeout_s: float = 5.0, max_connections: int = 64) -> RedisClient:

@@ -11,7 +11,8 @@ TapeError
 └── StoreError
     ├── StoreUnavailable
     ├── StoreRefused
-    └── TapeMismatch
+    ├── TapeMismatch
+    └── TapeTaken
 """
 
 
@@ -65,3 +66,7 @@ class StoreRefused(StoreError):
 
 class TapeMismatch(StoreError):
     """Raised when the tape in Redis was made with another schema or partition count."""
+
+
+class TapeTaken(StoreError):
+    """Raised when a tape that is to be made is there already, or somebody else writes to it."""

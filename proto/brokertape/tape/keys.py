@@ -98,6 +98,10 @@ class Keys:
         """Stream of entries that `group` gave up on, in the slot of the tape they come from."""
         return f"{self._tagged(partition)}:dead:{check_name('group', group)}"
 
+    def dead_history(self, group: str) -> str:
+        """Stream of history events that `group` gave up on, in the slot of the history stream."""
+        return self.private(f"dead:{check_name('group', group)}", slot_of=self.history)
+
     def budget(self, account: str) -> str:
         """Sorted set with the rolling window of one gateway account."""
         return f"{self.prefix}:budget:{check_name('account', account)}"

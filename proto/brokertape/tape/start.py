@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime
-from enum import StrEnum
 
 from brokertape.tape.errors import InvalidPosition
 from brokertape.tape.market_time import HKT
@@ -10,18 +9,6 @@ from brokertape.tape.market_time import HKT
 FIRST_ID = "0-0"  # before every entry there can be
 _LAST_OF_MS = 2**64 - 1
 _ENTRY_ID = re.compile("[0-9]{1,20}-[0-9]{1,20}")
-
-
-class Start(StrEnum):
-    """Where a reader without a saved position begins: with all that is still there, or with what comes now."""
-
-    EARLIEST = "earliest"
-    NEW = "new"
-
-    @property
-    def after_id(self) -> str:
-        """The entry id to read after, as Redis takes it."""
-        return "$" if self is Start.NEW else FIRST_ID
 
 
 def since(moment: datetime | str) -> str:
@@ -36,16 +23,29 @@ def since(moment: datetime | str) -> str:
     if isinstance(moment, str):
         if is_entry_id(moment):
             return moment
-        moment = _time_of(moment)
+        moment = _time_of(moment, "neither an entry id nor a time")
+    return f"{max(0, _ms_of(moment) - 1)}-{_LAST_OF_MS}"
+
+
+def moment_ms(text: str) -> int:
+    """A time in ms since 1970. Without a zone, as in "2026-05-08 14:30", it is market time.
+
+    Raises:
+        InvalidPosition: It is no time.
+    """
+    return _ms_of(_time_of(text, "no time"))
+
+
+def _ms_of(moment: datetime) -> int:
     at = moment if moment.tzinfo is not None else moment.replace(tzinfo=HKT)
-    return f"{max(0, round(at.timestamp() * 1000) - 1)}-{_LAST_OF_MS}"
+    return round(at.timestamp() * 1000)
 
 
-def _time_of(text: str) -> datetime:
+def _time_of(text: str, fault: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidPosition(f"{text!r} is neither an entry id nor a time such as 2026-05-08 14:30") from error
+        raise InvalidPosition(f"{text!r} is {fault} such as 2026-05-08 14:30") from error
 
 
 def is_entry_id(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Ending what was started."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 
@@ -15,3 +15,21 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
         for task in running:
             task.cancel()
         _, running = await asyncio.wait(running, timeout=1.0)
+
+
+async def run_all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all `works` at once. The first that fails ends the others, and its failure is raised as it is.
+
+    One that ends as cancelled without having been cancelled from here has failed, too.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        await end_tasks(tasks)
+    for task in done:
+        if task.cancelled():
+            raise RuntimeError(f"{task.get_coro()} was cancelled from within")
+    for task in tasks:
+        if not task.cancelled():
+            task.result()

@@ -1,19 +1,43 @@
 """A book as a table for a terminal. Pure."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from brokertape.cli.lines import clock_time, plain, shares
-from brokertape.subscriber import BookView
 from brokertape.tape.rows import LISTED_PER_SIDE, Row
 
 MAX_NAME_CELLS = 28
 
 
-def book_table(code: str, book: BookView | None, now: int) -> Table:
+class Listed(Protocol):
+    """What a table shows of a list, wherever it comes from. `data_time` in s, `observed_at` in ms since 1970."""
+
+    @property
+    def trading_date(self) -> str:
+        """The market date of the rows."""
+
+    @property
+    def data_time(self) -> int | None:
+        """The gateway's stamp."""
+
+    @property
+    def observed_at(self) -> int:
+        """When it was last truly seen."""
+
+    @property
+    def seq(self) -> int:
+        """The event of its epoch that it is after."""
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Buyers first, by rank."""
+
+
+def book_table(code: str, book: Listed | None, now: int) -> Table:
     """Net buyers and net sellers side by side, with how fresh they are at `now` (ms)."""
     table = Table(title=_title(code, book, now), box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
     for side in ("Net buyers", "Net sellers"):
@@ -36,7 +60,7 @@ def age_text(age_ms: int) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
 
 
-def _title(code: str, book: BookView | None, now: int) -> Text:
+def _title(code: str, book: Listed | None, now: int) -> Text:
     if book is None:
         return Text(f"{code}  no book yet: waiting for its first poll")
     stamp = "–" if book.data_time is None else clock_time(book.data_time * 1000)

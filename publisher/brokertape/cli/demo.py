@@ -97,7 +97,7 @@ def _new_directory(keep: Path | None) -> Path:
 def _print_verdict(console: Console, report: Report, faults: Sequence[str]) -> None:
     console.print(
         f"{report.polls} polls of {report.codes} codes gave {report.tables} different tables; "
-        f"{report.events} events are stored, {report.changes} of them changes"
+        f"{report.events} events are stored, {report.changes} of them changes, and {report.past_days} past days"
     )
     if report.in_flight:
         console.print(f"{report.in_flight} answers were in flight when the publisher was stopped, and came to nothing")

@@ -22,6 +22,8 @@ FLOW = ("net_vol", "buy_vol", "sell_vol", "turnover", "vwap")
 Json = Mapping[str, Any]
 Row = tuple[Any, ...]  # side, rank, name and the four numbers
 Place = tuple[str, int]
+CodeDay = tuple[str, str]
+PastDay = tuple[int, tuple[Row, ...]]  # days before, and its rows: side, rank, name, net volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Report:
     events: int = 0
     changes: int = 0
     in_flight: int = 0
+    past_days: int = 0
     faults: list[str] = field(default_factory=list)
 
 
@@ -63,14 +66,16 @@ def check(answers: Path, database: Path, stopped_ms: int) -> Report:
 
 
 def _compare(answers: Path, database: Path, stopped_ms: int, report: Report) -> None:
-    sent = _read_answers(answers, report)
+    sent, past = _read_answers(answers, report)
     report.codes = len(sent)
+    report.past_days = len(past)
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         stored = _read_events(connection, report)
         rebuilt = {code: list(_rebuild(events, report.faults)) for code, events in stored.items()}
         _compare_changes(connection, stored, report.faults)
         _compare_books(connection, stored, rebuilt, report.faults)
+        _compare_past_days(connection, past, report.faults)
     for code in sorted({*sent, *rebuilt}):
         _compare_code(code, sent.get(code, []), rebuilt.get(code, []), stopped_ms, report)
 
@@ -84,9 +89,10 @@ class _Answer:
     table: Table
 
 
-def _read_answers(path: Path, report: Report) -> dict[str, list[_Answer]]:
-    """Code → the tables it was answered with, in order. Refusals and past days are none."""
+def _read_answers(path: Path, report: Report) -> tuple[dict[str, list[_Answer]], dict[CodeDay, PastDay]]:
+    """Code → the tables it was answered with, in order; and the past days, by code and date. Refusals are none."""
     answers: dict[str, list[_Answer]] = {}
+    past: dict[CodeDay, PastDay] = {}
     with path.open(encoding="utf-8") as lines:
         for line in map(json.loads, lines):
             if line["ret_type"] == 0 and line["days_before"] == 0:
@@ -94,7 +100,11 @@ def _read_answers(path: Path, report: Report) -> dict[str, list[_Answer]]:
                 of_code = answers.setdefault(line["code"], [])
                 date = _date_of(line, of_code[-1].table.date if of_code else None)
                 of_code.append(_Answer(line["sent_ms"], Table(date, tuple(_sent_rows(line["brokers"])))))
-    return answers
+            elif line["ret_type"] == 0 and line["brokers"]:
+                # A day that is asked for twice is stored once, as it was first.
+                rows = tuple(row[:4] for row in _sent_rows(line["brokers"]))
+                past.setdefault((line["code"], _date_of(line, None)), (line["days_before"], rows))
+    return answers, past
 
 
 def _date_of(line: Json, before: str | None) -> str:
@@ -279,3 +289,28 @@ def _compare_books(
         last = rebuilt[code][-1]
         if (record["event_id"], record["trading_date"], rows) != (events[code][-1]["id"], last.date, last.rows):
             faults.append(f"{code}: the book is not the table after its last event")
+
+
+def _compare_past_days(connection: sqlite3.Connection, sent: Mapping[CodeDay, PastDay], faults: list[str]) -> None:
+    """The tables `history` and `history_rows` hold every past day that was sent, once, as it was sent."""
+    stored: dict[CodeDay, PastDay] = {}
+    for record in connection.execute("select id, code, trading_date, days_before from history"):
+        day = record["code"], record["trading_date"]
+        if record["id"] != f"{day[0]}/history/{day[1]}":
+            faults.append(f"{record['id']} is not the id of its code and date")
+        stored[day] = record["days_before"], ()
+    query = "select code, trading_date, side, rank, broker_name, net_vol from history_rows order by side, rank"
+    for code, date, *row in connection.execute(query):
+        days_before, rows = stored.get((code, date), (0, ()))
+        stored[code, date] = days_before, (*rows, tuple(row))
+    faults += [
+        f"past day {code} {date}: {_past_fault(sent.get((code, date)), stored.get((code, date)))}"
+        for code, date in sorted({*sent, *stored})
+        if sent.get((code, date)) != stored.get((code, date))
+    ]
+
+
+def _past_fault(sent: PastDay | None, stored: PastDay | None) -> str:
+    if sent is None or stored is None:
+        return "is stored and was not sent" if sent is None else "is missing"
+    return "is not stored as it was sent"

@@ -28,6 +28,8 @@ from brokertape.tape.keys import Keys
 from brokertape.tape.tasks import end_tasks
 
 CODES = tuple(instrument.code for instrument in KNOWN[:12])
+PAST_CODES = CODES[:3]
+PAST_DAYS = 2
 KEYS = Keys()
 
 FRAME_EVERY_S = 0.5
@@ -69,7 +71,7 @@ class DemoRun:
         async with AsyncExitStack() as stack:
             server = stack.enter_context(RedisServer(self._directory / "redis", port=self._port))
             client = await stack.enter_async_context(open_redis(RedisGroup.model_validate({"url": server.url})))
-            address, parts = await self._start(stack, server.url)
+            address, parts = await self._start(stack, server.url, stop)
             watcher = DemoWatcher(client, KEYS, CODES, address, self._answers, self._database)
             await _while_running(parts, self._show(watcher, stop, seconds))
             if not self.elapsed_s:
@@ -81,7 +83,7 @@ class DemoRun:
             await parts.simulator.stop()
         return check(self._answers, self._database, stopped_ms)
 
-    async def _start(self, stack: AsyncExitStack, redis_url: str) -> tuple[str, _Parts]:
+    async def _start(self, stack: AsyncExitStack, redis_url: str, stop: asyncio.Event) -> tuple[str, _Parts]:
         """The gateway's address, and everything running."""
         start = partial(running_part, directory=self._directory)
         market = ("--codes", ",".join(CODES), "--start", "busy", "--log", str(self._answers))
@@ -91,6 +93,11 @@ class DemoRun:
         )
         address = await simulator.first_line()
         source = ("--gateway", address, "--redis", redis_url)
+        # Before the publisher, which leaves nothing of the budget to past days while the market trades.
+        what = f"{len(PAST_CODES)} codes, {PAST_DAYS} days each"
+        self._console.print(f"asking for past days first: {what}", markup=False)
+        past = await stack.enter_async_context(start("history", *PAST_CODES, "--days", str(PAST_DAYS), *source))
+        await past.finish(stop)
         publisher = await stack.enter_async_context(
             start("publish", *source, "--codes", ",".join(CODES), "--publisher", "demo")
         )

@@ -23,6 +23,7 @@ class DemoState:
     budget_limit: int
     polls: int = 0
     stored: int = 0
+    past_days: int = 0
     books: Mapping[str, BookView] = field(default_factory=dict)
     lines: Sequence[str] = ()
 
@@ -57,7 +58,7 @@ def summary(state: DemoState) -> str:
     """The counts in one line."""
     return (
         f"{state.elapsed_s:.0f} s: {len(state.books)} codes, {state.polls} polls, {state.events} events, "
-        f"{state.stored} stored, budget {state.budget_used} of {state.budget_limit}, "
+        f"{state.stored} stored, {state.past_days} past days, budget {state.budget_used} of {state.budget_limit}, "
         f"longest unseen {age_text(state.oldest_ms)}"
     )
 

@@ -64,7 +64,8 @@ class DemoWatcher:
             budget_used=await budget_used(self._client, self._keys, self._account, self._budget),
             budget_limit=self._budget.limit,
             polls=self._count_polls(),
-            stored=self._count_stored(),
+            stored=self._count("events"),
+            past_days=self._count("history"),
             books={code: BookView.of(book, None, wall_clock_ms) for code, book in books.items()},
             lines=tuple(self._lines),
         )
@@ -78,10 +79,10 @@ class DemoWatcher:
         self._read_bytes += len(new)
         return self._polls
 
-    def _count_stored(self) -> int:
+    def _count(self, table: str) -> int:
         with (
             contextlib.suppress(sqlite3.Error),  # there is no database yet, or no table in it
             closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as connection,
         ):
-            return int(connection.execute("select count(*) from events").fetchone()[0])
+            return int(connection.execute(f"select count(*) from {table}").fetchone()[0])  # noqa: S608 - names of ours
         return 0

@@ -20,6 +20,10 @@ class NoTape(CommandError):
     """Raised when there is no tape where one is to be read."""
 
 
+class NothingStored(CommandError):
+    """Raised when the database holds nothing of what is asked for."""
+
+
 class WrongKey(CommandError):
     """Raised when the gateway cannot be talked to with the RSA key that is set."""
 

@@ -44,6 +44,7 @@ CONFIG: Path | None = typer.Option(
 AS_JSON: bool = typer.Option(False, "--json", help="For programs: JSON on standard output.")
 REDIS: str | None = setting("redis.url", "--redis", metavar="URL")
 PREFIX: str | None = setting("redis.prefix", "--prefix", metavar="NAME")
+PARTITIONS: int | None = setting("redis.partitions", "--partitions", metavar="NUMBER")
 GATEWAY: str | None = setting("gateway.address", "--gateway", metavar="HOST:PORT")
 RSA_KEY: Path | None = setting("gateway.rsa_key_file", "--rsa-key", metavar="FILE")
 REQUEST_TIMEOUT: float | None = setting("gateway.request_timeout_s", "--request-timeout", metavar="SECONDS")

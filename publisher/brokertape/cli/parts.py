@@ -10,6 +10,7 @@ from pathlib import Path
 
 from brokertape.cli.faults import DemoFailed
 from brokertape.cli.redis_server import die_with_parent
+from brokertape.cli.running import unless_stopped
 from brokertape.cli.settings import ENV_PREFIX
 
 START_TIMEOUT_S = 30.0
@@ -74,6 +75,20 @@ class Part:
         """
         code = await self._process.wait()
         raise self._failure(f"ended with exit code {code}")
+
+    async def finish(self, stop: asyncio.Event) -> None:
+        """Wait until it has done its work, or `stop` is set.
+
+        Raises:
+            DemoFailed: It did not come to its end, or not with exit code 0.
+        """
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                code = await unless_stopped(self._process.wait(), stop)
+        except TimeoutError as error:
+            raise self._failure("does not come to its end") from error
+        if code != 0 and not stop.is_set():
+            raise self._failure(f"ended with exit code {code}")
 
     async def stop(self) -> None:
         """End it as Ctrl-C does.

@@ -15,6 +15,7 @@ from brokertape.publisher.budget import Budget, RedisBudgetStore
 from brokertape.publisher.clock import SystemClock
 from brokertape.publisher.commit import BookStore
 from brokertape.publisher.feed import Feed
+from brokertape.publisher.lane import LIVE, Lane
 from brokertape.publisher.poll import Poller
 from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.publisher.schedule import Schedule
@@ -83,14 +84,14 @@ def assemble(settings: Settings, redis: RedisClient, gateway: Gateway, *, tape_e
     )
 
 
-def budget_of(settings: Settings, redis: RedisClient, *, tape_existed: bool) -> Budget:
-    """The request budget that everybody on this account shares."""
+def budget_of(settings: Settings, redis: RedisClient, *, tape_existed: bool, lane: Lane = LIVE) -> Budget:
+    """The request budget that everybody on this account shares, for requests of `lane`."""
     limit, timeout_s = limit_of(settings.budget), settings.gateway.request_timeout_s
     store = RedisBudgetStore(
         redis, settings.redis.keys, account_of(settings), limit, timeout_s, tape_existed=tape_existed
     )
     pace = Pace(settings.budget.pace_requests, settings.budget.pace_window_s)
-    return Budget(store, SystemClock(), limit, timeout_s, pace)
+    return Budget(store, SystemClock(), limit, timeout_s, pace, lane)
 
 
 def limit_of(settings: BudgetGroup) -> Limit:

@@ -3,7 +3,7 @@
 import enum
 import os
 import socket
-from datetime import date
+from datetime import date, time
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from brokertape.tape.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keys, check_code, check_name
-from brokertape.tape.start import Start
+from brokertape.tape.start import since
 
 ENV_PREFIX = "BROKERTAPE_"
 
@@ -63,11 +63,24 @@ def _address(address: str) -> str:
     return address
 
 
+def _moment(moment: str) -> str:
+    since(moment)
+    return moment
+
+
+def _market_time(moment: time) -> time:
+    if moment.tzinfo is not None:
+        raise ValueError("give a time of the market's day without a zone, as 18:00")
+    return moment
+
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Codes = Annotated[tuple[Annotated[str, AfterValidator(check_code)], ...], BeforeValidator(_listed)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Name = Annotated[str, AfterValidator(partial(check_name, "name"))]
+Moment = Annotated[str, AfterValidator(_moment)]
+MarketTime = Annotated[time, AfterValidator(_market_time)]
 Dates = Annotated[tuple[date, ...], BeforeValidator(_listed)]
 
 
@@ -140,6 +153,19 @@ class PublishGroup(Group):
         return self.name or f"{socket.gethostname()}-{os.getpid()}"
 
 
+class HistoryGroup(Group):
+    """`brokertape history`."""
+
+    days: Annotated[int, Field(ge=1, le=250)] = Field(20, description="Trading days back that are filled")
+    headroom: Annotated[int, Field(ge=0)] = Field(3, description="Slots of the window that past days leave free")
+    quiet_s: Positive = Field(
+        5.0, description="Past days rest for so long after a live request that had another so shortly before"
+    )
+    final_at: MarketTime = Field(
+        time(18), description="Market time from which a day's list counts as final, and the nightly run begins"
+    )
+
+
 class RetentionGroup(Group):
     """How long the tape remembers; kept up by its publishers."""
 
@@ -158,18 +184,40 @@ class StoreGroup(Group):
     """`brokertape store`."""
 
     # No repr: the URL of a database may hold a password.
-    database: str = Field("brokertape.db", repr=False, description="A file, or `sqlite:///FILE`")
+    database: str = Field(
+        "brokertape.db",
+        repr=False,
+        description="A file, or `postgresql://USER:PASSWORD@HOST/DATABASE` for more than one worker",
+    )
     group: Name = Field("storage", description="Consumer group: workers that share it share the work")
-    consumer: Name | None = Field(None, description="This worker's name in it; by default the host name")
-    start: Start = Field(Start.EARLIEST, description="Where a new group begins: `earliest` or `new`")
-    read_count: Count = Field(200, description="Entries taken per partition and read")
-    batch_size: Count = Field(500, description="Entries written in one transaction")
+    consumer: Name | None = Field(None, description="This worker's name in it; by default host name and process id")
+    start: Literal["earliest", "new"] = Field("earliest", description="Where a new group begins: `earliest` or `new`")
+    since: Moment | None = Field(None, description="… or at this market time or entry id, which wins over `start`")
+    batch_size: Count = Field(500, description="Events written in one transaction, at most")
+    concurrency: Count = Field(1, description="Transactions at once; SQLite takes one")
+    prefetch: Annotated[int, Field(ge=64)] = Field(2000, description="Events read and not yet stored, at most")
     block_ms: Count = Field(1000, description="How long one read waits")
-    min_idle_ms: Count = Field(10_000, description="After so long an entry of a dead worker is taken over")
-    max_attempts: Count = Field(5, description="Deliveries of one entry before it goes to the dead letters")
-    upkeep_every_s: Positive = Field(5.0, description="How often entries are claimed and the position is saved")
+    max_attempts: Count = Field(5, description="Deliveries of one event before it goes to the dead letters")
+    retry_first_s: Positive = Field(0.5, description="Pause before the second attempt; it doubles …")
+    retry_most_s: Positive = Field(5.0, description="… up to this; less than `min_idle_ms`")
+    handler_timeout_s: Positive = Field(60.0, description="How long one transaction may take")
+    min_idle_ms: Count = Field(15_000, description="After so long an event of a dead worker is taken over")
+    upkeep_every_s: Positive = Field(3.0, description="How often abandoned events are claimed, and the position saved")
     stop_timeout_s: Positive = Field(10.0, description="How long a stop may take")
-    max_dead: Count = Field(10_000, description="Entries a dead-letter stream keeps")
+    max_dead: Count = Field(10_000, description="Events a dead-letter stream keeps")
+    endpoint: Annotated[str, AfterValidator(_address)] | None = Field(
+        None, description="`HOST:PORT` at which `/metrics` and `/health` are served; by default nowhere"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.retry_most_s * 1000 >= self.min_idle_ms:
+            raise ValueError(f"retry_most_s = {self.retry_most_s:g} must be less than min_idle_ms = {self.min_idle_ms}")
+        if self.upkeep_every_s * 3000 > self.min_idle_ms:
+            raise ValueError(
+                f"upkeep_every_s = {self.upkeep_every_s:g} must be a third of min_idle_ms = {self.min_idle_ms} or less"
+            )
+        return self
 
 
 class SimulateGroup(Group):
@@ -199,6 +247,7 @@ class SimulateGroup(Group):
     window_s: float = Field(30.0, description="Its length")
     snapshot_limit: int = Field(60, description="Market snapshots in any window")
     counts_refused: bool = Field(False, description="Whether a refused request counts")
+    past_days: int = Field(250, description="Past trading days it has lists of")
     subscription_quota: int = Field(300, description="Codes that can be subscribed")
     language: Literal["chs", "en"] = Field("chs", description="Of refusals: `chs` or `en`")
     latency_ms: float = Field(0.0, description="Delay of every message, each way")
@@ -239,6 +288,7 @@ class Settings(BaseSettings):
     gateway: GatewayGroup = GatewayGroup()
     budget: BudgetGroup = BudgetGroup()
     publish: PublishGroup = PublishGroup()
+    history: HistoryGroup = HistoryGroup()
     retention: RetentionGroup = RetentionGroup()
     store: StoreGroup = StoreGroup()
     simulate: SimulateGroup = SimulateGroup()
@@ -278,6 +328,8 @@ def shown_default(value: object) -> str:
             return str(value).lower()
         case enum.Enum():
             return str(value.value)
+        case time():
+            return f"{value:%H:%M}"
         case tuple():
             return ",".join(map(str, value))
         case _:

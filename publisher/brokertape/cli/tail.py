@@ -26,6 +26,7 @@ async def tail(
     *,
     codes: Collection[str] = (),
     feed: bool = False,
+    past: bool = False,
     from_start: bool = False,
     as_json: bool = False,
 ) -> None:
@@ -36,6 +37,7 @@ async def tail(
         stop: Ends it.
         codes: Only these; all if empty.
         feed: The feed's status and watermarks as well.
+        past: Past trading days as well.
         from_start: All that is still there first.
         as_json: Each payload, byte for byte, on a line; else a line for people.
     """
@@ -45,16 +47,16 @@ async def tail(
         keys = await wait_for_keys(client, settings.redis, stop)
         if keys is None:
             return
-        source, streams = RedisSource(client, keys), _streams(keys, wanted, feed=feed)
+        source, streams = RedisSource(client, keys), _streams(keys, wanted, feed=feed, past=past)
         after = dict.fromkeys(streams, FIRST_ID) if from_start else await last_ids(source, streams)
         is_wanted = partial(_is_wanted, codes=wanted, feed=keys.feed)
         async for entries in follow(source, after, stop):
             write(filter(is_wanted, entries))
 
 
-def _streams(keys: Keys, codes: Collection[str], *, feed: bool) -> list[str]:
+def _streams(keys: Keys, codes: Collection[str], *, feed: bool, past: bool) -> list[str]:
     tapes = sorted({keys.tape_of(code) for code in codes}) or keys.tapes()
-    return [*tapes, keys.feed] if feed else tapes
+    return [*tapes, *[keys.feed] * feed, *[keys.history] * past]
 
 
 def _is_wanted(entry: Entry, codes: Collection[str], feed: str) -> bool:

@@ -1,7 +1,8 @@
 """Reading a tape's state: books, leases, budgets, groups, statuses. Raises StoreError, DecodeError."""
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import Any, cast
 
 from brokertape.cli.budget_use import budget_used
@@ -70,11 +71,14 @@ async def _statuses(client: RedisClient, keys: Keys, alive: Collection[str]) -> 
 
 
 async def read_groups(client: RedisClient, keys: Keys, now: int) -> list[GroupState]:
-    """The consumer groups, each over all partitions."""
+    """The consumer groups, each over all partitions and the history stream."""
     groups: dict[str, GroupState] = {}
-    for partition in range(keys.partitions):
-        for info in await _group_infos(client, keys.tape(partition)):
-            state = await _group_state(client, keys, partition, info, now)
+    streams: list[tuple[str, Callable[[str], str]]] = [
+        (tape, partial(keys.dead, partition)) for partition, tape in enumerate(keys.tapes())
+    ]
+    for stream, dead in (*streams, (keys.history, keys.dead_history)):
+        for info in await _group_infos(client, stream):
+            state = await _group_state(client, stream, dead, info, now)
             groups[state.name] = groups.get(state.name, GroupState(state.name)).plus(state)
     return [groups[name] for name in sorted(groups)]
 
@@ -90,12 +94,14 @@ async def _group_infos(client: RedisClient, tape: str) -> list[dict[str, Any]]:
         raise
 
 
-async def _group_state(client: RedisClient, keys: Keys, partition: int, info: dict[str, Any], now: int) -> GroupState:
-    tape, name = keys.tape(partition), info["name"].decode(errors="replace")
+async def _group_state(
+    client: RedisClient, stream: str, dead_of: Callable[[str], str], info: dict[str, Any], now: int
+) -> GroupState:
+    name = info["name"].decode(errors="replace")
     with store_errors():
-        unread: Any = await client.xrange(tape, f"({info['last-delivered-id'].decode()}", "+", count=1)
-        pending: dict[str, Any] = await client.xpending(tape, info["name"])
-        dead = await client.xlen(keys.dead(partition, name))
+        unread: Any = await client.xrange(stream, f"({info['last-delivered-id'].decode()}", "+", count=1)
+        pending: dict[str, Any] = await client.xpending(stream, info["name"])
+        dead = await client.xlen(dead_of(name))
     waiting = [entry_id for entry_id, _ in unread] + [pending["min"]] * bool(pending["pending"])
     return GroupState(
         name=name,

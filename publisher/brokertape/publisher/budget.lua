@@ -1,33 +1,66 @@
 -- The rolling window of one gateway account: a sorted set of request ids, scored in ms on this server's own clock.
 --
 -- KEYS  window, marker (one Cluster slot)
--- ARGV  1 'reserve' or 'settle', 2 request id; for reserve also
+-- ARGV  1 'reserve' or 'settle', 2 request id; for settle also
+--       3 for how long all that can wait rests after a refusal (ms), 0 without one
+--       for reserve
 --       3 limit, 4 window (ms, guard included), 5 request timeout (ms), 6 '1' if a tape existed before us
+--       7 quiet (ms): 0 for live; what can wait stands back so long behind a live list that has work
+--       8 spacing (ms) of what can wait
 --
 -- reserve: a slot is granted when fewer than `limit` members lie above now - window. The member's score is then
 -- now + timeout, so that a crash over-counts and never under-counts; settle lowers it to now, at the reply.
 -- If the window was lost (key gone, or another server than it was kept on) while a tape exists, nobody knows what
--- was sent: everybody pauses for one window, once. The marker holds that server and the end of the pause.
+-- was sent: everybody pauses for one window, once. The marker holds that server and the end of the pause, when live
+-- last asked and when before that, until when a refusal holds what can wait, and when the last request left that can wait.
 --
 -- Reply of reserve: {1, 0, 0} granted, {0, wait (ms), 0 or 1}: the last says that it is the pause.
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local stamp = string.format('%d', now)
+
+local function text(ms)
+  return string.format('%d', ms)
+end
 
 if ARGV[1] == 'settle' then
-  redis.call('ZADD', KEYS[1], stamp, ARGV[2])
+  redis.call('ZADD', KEYS[1], text(now), ARGV[2])
+  if tonumber(ARGV[3]) > 0 then
+    redis.call('HSET', KEYS[2], 'held_until', text(now + tonumber(ARGV[3])))
+  end
   return {1, 0, 0}
 end
 
-local limit, window = tonumber(ARGV[3]), tonumber(ARGV[4])
+local limit, window, timeout = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local quiet, spacing = tonumber(ARGV[7]), tonumber(ARGV[8])
+
+-- The clock may have been set back: nobody waits longer for a stamp than one made now would have it.
+local function wait_until(stamp, longest)
+  return math.min((tonumber(stamp) or 0) - now, longest)
+end
+
+local function wait_behind_live()
+  local f = redis.call('HMGET', KEYS[2], 'live_at', 'live_before', 'held_until', 'behind_at')
+  local live_at, live_before = tonumber(f[1] or '') or 0, tonumber(f[2] or '') or 0
+  local has_work = live_at - live_before < quiet
+  return math.max(
+    has_work and wait_until(live_at + quiet, quiet) or 0,
+    wait_until(f[3] or '', 30000),
+    wait_until((tonumber(f[4] or '') or 0) + spacing, spacing))
+end
+
+if quiet == 0 then
+  local before = redis.call('HGET', KEYS[2], 'live_at')
+  redis.call('HSET', KEYS[2], 'live_before', before or '0', 'live_at', text(now))
+end
+
 local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local marker = redis.call('HMGET', KEYS[2], 'server', 'resume_at')
 local is_lost = marker[1] ~= server or redis.call('EXISTS', KEYS[1]) == 0
 
 if is_lost and not (marker[1] == server and marker[2]) then
   local resume_at = ARGV[6] == '1' and now + window or now
-  redis.call('HSET', KEYS[2], 'server', server, 'resume_at', string.format('%d', resume_at))
+  redis.call('HSET', KEYS[2], 'server', server, 'resume_at', text(resume_at))
   marker[2] = tostring(resume_at)
 end
 if marker[2] then
@@ -37,14 +70,25 @@ if marker[2] then
   end
 end
 
+-- Before anything is taken off the window: emptied without a grant, it would seem lost.
+if quiet > 0 then
+  local wait = wait_behind_live()
+  if wait > 0 then
+    return {0, math.ceil(wait), 0}
+  end
+end
+
 -- Anything that any caller's guard can still count stays; what is a minute old cannot.
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%d', now - window - 60000))
-local above = '(' .. string.format('%d', now - window)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now - window - 60000))
+local above = '(' .. text(now - window)
 local excess = redis.call('ZCOUNT', KEYS[1], above, '+inf') - limit
 if excess >= 0 then
   local oldest = redis.call('ZRANGEBYSCORE', KEYS[1], above, '+inf', 'WITHSCORES', 'LIMIT', excess, 1)
   return {0, math.max(1, math.ceil(tonumber(oldest[2]) + window - now)), 0}
 end
 redis.call('HDEL', KEYS[2], 'resume_at')
-redis.call('ZADD', KEYS[1], string.format('%d', now + tonumber(ARGV[5])), ARGV[2])
+if quiet > 0 then
+  redis.call('HSET', KEYS[2], 'behind_at', text(now))
+end
+redis.call('ZADD', KEYS[1], text(now + timeout), ARGV[2])
 return {1, 0, 0}

@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from enum import IntEnum
 from importlib import resources
 from typing import Protocol
 
 from brokertape.gateway.errors import NotConnected, OverBudget, Refused
 from brokertape.publisher.clock import Clock
+from brokertape.publisher.lane import LIVE, Lane, Precedence
 from brokertape.publisher.window import Backoff, Limit, Pace, RequestWindow
 from brokertape.tape.connection import RedisClient, Script, store_errors
 from brokertape.tape.errors import StoreUnavailable
@@ -26,21 +26,14 @@ LONGEST_SLEEP_S = 1.0  # slots of other processes may free earlier than they loo
 SHORTEST_SLEEP_S = 0.001  # a wait shorter than the window's own rounding may never end
 
 
-class Lane(IntEnum):
-    """Who goes first: the live list before past days."""
-
-    LIVE = 0
-    HISTORY = 1
-
-
 class BudgetStore(Protocol):
     """Where the window is kept."""
 
-    async def reserve(self, request_id: str, guard_s: float) -> float:
+    async def reserve(self, request_id: str, guard_s: float, lane: Lane = LIVE) -> float:
         """Take a slot and return 0, or return how long to wait (s) and take none."""
 
-    async def settle(self, request_id: str) -> None:
-        """The reply to a reserved request came."""
+    async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
+        """The reply to a reserved request came; after a refusal, all that can wait rests for `hold_s`."""
 
 
 class MemoryBudgetStore:
@@ -48,20 +41,30 @@ class MemoryBudgetStore:
 
     def __init__(self, clock: Clock, limit: Limit, timeout_s: float) -> None:
         self._clock = clock
+        self._limit = limit
         self._timeout_s = timeout_s
         self._window = RequestWindow(limit)
+        self._precedence = Precedence()
 
-    async def reserve(self, request_id: str, guard_s: float) -> float:
+    async def reserve(self, request_id: str, guard_s: float, lane: Lane = LIVE) -> float:
         """See BudgetStore."""
         now = self._clock.monotonic_s()
-        wait_s = self._window.wait_s(now, guard_s)
+        if lane.is_live:
+            self._precedence.live_asked(now)
+        wait_s = self._precedence.wait_s(now, lane, self._limit)
+        wait_s = wait_s or self._window.wait_s(now, guard_s, lane.headroom)
         if wait_s == 0:
             self._window.reserve(request_id, now, self._timeout_s)
+            if not lane.is_live:
+                self._precedence.behind_sent(now)
         return wait_s
 
-    async def settle(self, request_id: str) -> None:
+    async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
         """See BudgetStore."""
-        self._window.settle(request_id, self._clock.monotonic_s())
+        now = self._clock.monotonic_s()
+        self._window.settle(request_id, now)
+        if hold_s > 0:
+            self._precedence.held(now, hold_s)
 
 
 _BUDGET = Script(resources.files("brokertape.publisher").joinpath("budget.lua").read_text())
@@ -91,10 +94,16 @@ class RedisBudgetStore:
         self._tape_existed = tape_existed
         self.is_pausing = False
 
-    async def reserve(self, request_id: str, guard_s: float) -> float:
+    async def reserve(self, request_id: str, guard_s: float, lane: Lane = LIVE) -> float:
         """See BudgetStore."""
-        window_ms = round(self._limit.span_s(guard_s) * 1000)
-        args = [self._limit.requests, window_ms, round(self._timeout_s * 1000), int(self._tape_existed)]
+        args = [
+            lane.share_of(self._limit).requests,
+            round(self._limit.span_s(guard_s) * 1000),
+            round(self._timeout_s * 1000),
+            int(self._tape_existed),
+            round(lane.quiet_s * 1000),
+            round(lane.spacing_s(self._limit) * 1000),
+        ]
         with store_errors():
             granted, wait_ms, pausing = await _BUDGET.run(self._client, self._keys, ["reserve", request_id, *args])
         if pausing and not self.is_pausing:
@@ -103,10 +112,10 @@ class RedisBudgetStore:
         self._tape_existed = self._tape_existed or bool(granted)
         return 0.0 if granted else wait_ms / 1000
 
-    async def settle(self, request_id: str) -> None:
+    async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
         """See BudgetStore."""
         with store_errors():
-            await _BUDGET.run(self._client, self._keys, ["settle", request_id])
+            await _BUDGET.run(self._client, self._keys, ["settle", request_id, round(hold_s * 1000)])
 
 
 class SlotExpired(Exception):
@@ -131,62 +140,41 @@ class Slot:
             raise SlotExpired("the slot was not used in time: this process must have stood still")
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        hold_s = 0.0
         if isinstance(error, OverBudget):
-            self._budget.backoff.refused(self._budget.clock.monotonic_s())
+            hold_s = self._budget.backoff.refused(self._budget.clock.monotonic_s())
         if error is None or isinstance(error, Refused | NotConnected):
-            await self._budget.settle(self._request_id)
+            await self._budget.settle(self._request_id, hold_s)
 
 
 class Budget:
-    """Grants request slots one at a time, the live lane first. A slow reply holds its own slot, never the next."""
+    """Grants request slots of one lane, one at a time. A slow reply holds its own slot, never the next."""
 
-    def __init__(self, store: BudgetStore, clock: Clock, limit: Limit, timeout_s: float, pace: Pace) -> None:
+    def __init__(
+        self, store: BudgetStore, clock: Clock, limit: Limit, timeout_s: float, pace: Pace, lane: Lane = LIVE
+    ) -> None:
         self.clock = clock
         self.backoff = Backoff()
         self.granted = 0
         self._store = store
         self._timeout_s = timeout_s
-        self._own = RequestWindow(limit)
+        self._own = RequestWindow(lane.share_of(limit))
         self._pace = pace
+        self._lane = lane
         self._turn = asyncio.Lock()
-        self._live_waiting = 0
-        self._no_live_waits = asyncio.Event()
-        self._no_live_waits.set()
 
-    async def acquire(self, lane: Lane = Lane.LIVE) -> Slot:
+    async def acquire(self) -> Slot:
         """Wait for a slot. Raises StoreError when the shared window cannot be asked."""
-        if lane is Lane.HISTORY:
-            return await self._acquire_behind_live()
-        self._live_waiting += 1
-        self._no_live_waits.clear()
-        try:
-            async with self._turn:
-                while not isinstance(granted := await self._try(), Slot):
-                    await self._sleep(granted)
-                return granted
-        finally:
-            self._live_waiting -= 1
-            if self._live_waiting == 0:
-                self._no_live_waits.set()
+        async with self._turn:
+            while not isinstance(granted := await self._try(), Slot):
+                await self.clock.sleep(min(max(granted, SHORTEST_SLEEP_S), LONGEST_SLEEP_S))
+            return granted
 
-    async def settle(self, request_id: str) -> None:
+    async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
         """The reply came. A Redis that cannot be told keeps the high stamp: that over-counts, which is safe."""
         self._own.settle(request_id, self.clock.monotonic_s())
         with contextlib.suppress(StoreUnavailable):
-            await self._store.settle(request_id)
-
-    async def _acquire_behind_live(self) -> Slot:
-        """The turn is given up while waiting, so that a live request never stands behind a past day."""
-        while True:
-            await self._no_live_waits.wait()
-            async with self._turn:
-                granted = await self._try() if self._no_live_waits.is_set() else 0.0
-            if isinstance(granted, Slot):
-                return granted
-            await self._sleep(granted)
-
-    async def _sleep(self, wait_s: float) -> None:
-        await self.clock.sleep(min(max(wait_s, SHORTEST_SLEEP_S), LONGEST_SLEEP_S))
+            await self._store.settle(request_id, hold_s)
 
     async def _try(self) -> Slot | float:
         """A slot, or how long to wait for one (s)."""
@@ -195,7 +183,7 @@ class Budget:
         if wait_s > 0:
             return wait_s
         request_id = uuid.uuid4().hex
-        wait_s = await self._store.reserve(request_id, guard_s)
+        wait_s = await self._store.reserve(request_id, guard_s, self._lane)
         if wait_s > 0:
             return wait_s
         self._pace.sent(self.clock.monotonic_s())

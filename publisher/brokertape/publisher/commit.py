@@ -74,8 +74,9 @@ def _arguments(held: Book | None, step: Append | Touch) -> list[str | bytes]:
     if isinstance(step, Touch):
         book = step.book
         return ["touch", *version, str(book.asked_at), str(book.observed_at), str(book.data_time or "")]
-    mode = "restart" if isinstance(step.event, BaselineEvent) else "append"
-    entry = encode_entry(step.event)
+    # A publisher's first event of a code is a baseline; that of a replay may be any complete state.
+    mode = "restart" if held is None or isinstance(step.event, BaselineEvent) else "append"
+    entry = encode_entry(step.event, step.payload)
     return [
         mode,
         *version,

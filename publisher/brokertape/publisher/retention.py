@@ -29,7 +29,7 @@ class Retention:
 
 
 class Trimmer:
-    """Trims every partition's tape by the rules of `Retention`. Raises StoreError."""
+    """Trims every partition's tape and the history by the rules of `Retention`. Raises StoreError."""
 
     def __init__(self, client: RedisClient, keys: Keys, retention: Retention) -> None:
         self._client = client
@@ -41,10 +41,10 @@ class Trimmer:
         kept = self._retention
         oldest = [f"{max(0, now_ms - round(days * _DAY_MS))}-0" for days in (kept.days, kept.most_days)]
         total = 0
-        for tape in self._keys.tapes():
+        for stream in (*self._keys.tapes(), self._keys.history):
             with store_errors():
-                removed, cut = await _TRIM.run(self._client, [tape], [*oldest, kept.most_entries])
+                removed, cut = await _TRIM.run(self._client, [stream], [*oldest, kept.most_entries])
             total += removed
             for group in cut:
-                logger.warning("%s: the cap took entries that group %s has not had", tape, group.decode())
+                logger.warning("%s: the cap took entries that group %s has not had", stream, group.decode())
         return total

@@ -45,10 +45,14 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """The poll found something: this event, and the book after it, are to be committed together."""
+    """The poll found something: this event, and the book after it, are to be committed together.
+
+    `payload` is the event in JSON, of one that was published before: it goes out byte for byte as it was.
+    """
 
     event: TapeEvent
     book: Book
+    payload: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

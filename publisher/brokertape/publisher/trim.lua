@@ -1,6 +1,6 @@
--- Takes old entries off one tape, but none that a group still needs, unless a cap is hit.
+-- Takes old entries off one stream, but none that a group still needs, unless a cap is hit.
 --
--- KEYS  tape
+-- KEYS  stream
 -- ARGV  1 oldest id to keep by age, 2 oldest id to keep at all, 3 most entries to keep at all
 -- Reply: {entries removed, names of the groups that a cap took entries from}
 

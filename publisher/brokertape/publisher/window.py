@@ -37,11 +37,11 @@ class RequestWindow:
         self._limit = limit
         self._stamps: dict[str, float] = {}
 
-    def wait_s(self, now: float, guard_s: float = 0.0) -> float:
-        """How long until a slot is free; 0 if one is."""
+    def wait_s(self, now: float, guard_s: float = 0.0, headroom: int = 0) -> float:
+        """How long until a slot is free, and `headroom` others; 0 if they are."""
         span_s = self._limit.span_s(guard_s)
         live = sorted(stamp for stamp in self._stamps.values() if stamp > now - span_s)
-        excess = len(live) - self._limit.requests
+        excess = len(live) - self._limit.requests + headroom
         return 0.0 if excess < 0 else live[excess] + span_s - now
 
     def reserve(self, request_id: str, now: float, timeout_s: float) -> None:

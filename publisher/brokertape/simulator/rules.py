@@ -15,7 +15,6 @@ from brokertape.simulator.texts import TEXTS, UPSTREAM_LOST, Language
 
 SERVER_VER = 1011  # what the simulator calls its gateway's version
 FAILED = -1
-MAX_DAYS_BEFORE = 250  # how far back a real gateway goes is not known
 MAX_SNAPSHOT_CODES = 400
 MAX_TRADE_DATE_SPAN_DAYS = 3_660
 
@@ -41,12 +40,16 @@ class TopTenReply:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How often may be asked. `snapshot_limit` is for 3203; the other calls have no published limit."""
+    """How often may be asked. `snapshot_limit` is for 3203; the other calls have no published limit.
+
+    `past_days` is how far back: how far a real gateway goes is not known.
+    """
 
     limit: int = 30
     window_s: float = 30.0
     snapshot_limit: int = 60
     counts_refused: bool = False
+    past_days: int = 250
 
 
 class GatewayRules:
@@ -72,6 +75,7 @@ class GatewayRules:
         self.snapshot_window = RequestWindow(
             limits.snapshot_limit, limits.window_s, counts_refused=limits.counts_refused
         )
+        self._past_days = limits.past_days
         self._market = market
 
     def top_ten(self, code: str, days_before: int, received_s: float) -> TopTenReply:
@@ -79,7 +83,7 @@ class GatewayRules:
         try:
             self._admit(self.top_ten_window, self.texts.top_ten, received_s)
             self._check_code_can_answer(code, received_s)
-            if not 0 <= days_before <= MAX_DAYS_BEFORE:
+            if not 0 <= days_before <= self._past_days:
                 raise self._bad_parameter("daysBefore")
         except Refused as refused:
             return TopTenReply(refused.ret_type, refused.ret_msg, None)

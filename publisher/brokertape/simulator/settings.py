@@ -57,6 +57,7 @@ class SimulatorSettings:
     window_s: float = 30.0
     snapshot_limit: int = 60
     counts_refused: bool = False
+    past_days: int = 250
     subscription_quota: int = 300
     language: Language = Language.CHINESE
 
@@ -92,7 +93,7 @@ class SimulatorSettings:
     @property
     def limits(self) -> Limits:
         """How often may be asked."""
-        return Limits(self.limit, self.window_s, self.snapshot_limit, self.counts_refused)
+        return Limits(self.limit, self.window_s, self.snapshot_limit, self.counts_refused, self.past_days)
 
     def market(self, begins_s: float) -> MarketSettings:
         """The market model of these settings, begun at a moment in s since 1970."""
@@ -154,6 +155,7 @@ class SimulatorSettings:
         self._check("limit", 1, 1_000_000)
         self._check("window_s", 0.001, 3600)
         self._check("snapshot_limit", 1, 1_000_000)
+        self._check("past_days", 0, 250)
         self._check("subscription_quota", 0, 1_000_000)
 
     def _check_misbehaviour(self) -> None:

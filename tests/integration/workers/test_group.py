@@ -7,18 +7,20 @@ from brokertape.cli.redis_server import RedisServer
 from brokertape.tape.connection import connect
 from brokertape.tape.errors import StoreRefused, StoreUnavailable
 from brokertape.tape.keys import Keys
+from brokertape.workers.channel import TAPE
 from brokertape.workers.errors import GroupLost
 from brokertape.workers.group import Group, Standing
 from support.tape_factory import dead_letters
 from support.workers import GROUP
 
 KEYS = Keys()
+STREAMS = TAPE.streams(KEYS, GROUP)
 
 
 @pytest.fixture
 async def group(any_redis: redis.asyncio.Redis) -> Group:
     """A member of a group on partition 0."""
-    group = Group(any_redis, KEYS, GROUP, "w1")
+    group = Group(any_redis, KEYS, STREAMS, GROUP, "w1")
     await group.create(0, "0-0")
     return group
 
@@ -34,11 +36,11 @@ async def fill(client: redis.asyncio.Redis, count: int) -> None:
 async def test_the_standing_is_that_of_tape_and_group(any_redis: redis.asyncio.Redis, group: Group) -> None:
     """As reading and acknowledging move it."""
     await fill(any_redis, 3)
-    assert await group.standing(0) == Standing("3-0", "0-0", 0)
+    assert await group.standing(0) == Standing("3-0", "0-0", 0, 3)
     entries = await group.read_new([0], 2, 10)
-    assert await group.standing(0) == Standing("3-0", "2-0", 2)
+    assert await group.standing(0) == Standing("3-0", "2-0", 2, 1)
     await group.acknowledge(entries)
-    assert await group.standing(0) == Standing("3-0", "2-0", 0)
+    assert await group.standing(0) == Standing("3-0", "2-0", 0, 1)
 
 
 async def test_no_group_and_no_tape_stand_nowhere(any_redis: redis.asyncio.Redis, group: Group) -> None:
@@ -53,7 +55,7 @@ async def test_creating_a_group_that_is_there_leaves_it(any_redis: redis.asyncio
     await fill(any_redis, 3)
     await group.read_new([0], 3, 10)
     await group.create(0, "0-0")
-    assert await group.standing(0) == Standing("3-0", "3-0", 3)
+    assert await group.standing(0) == Standing("3-0", "3-0", 3, 0)
 
 
 async def test_a_claim_takes_all_idle_entries_without_delivering_them(
@@ -65,7 +67,7 @@ async def test_a_claim_takes_all_idle_entries_without_delivering_them(
     await any_redis.xtrim(KEYS.tape(0), minid="4-0", approximate=False)
     claimed = await group.claim(0, 0)
     assert (claimed.count, claimed.trimmed) == (247, ["1-0", "2-0", "3-0"])
-    pending = await group.pending(0, "0-0", 1000)
+    pending = await group.pending(0)
     assert [one.entry_id for one in pending] == [f"{number}-0" for number in range(4, 251)]
     assert {one.deliveries for one in pending} == {1}
 
@@ -81,9 +83,9 @@ async def test_only_what_is_read_again_is_counted_up(any_redis: redis.asyncio.Re
     """The entries that lie behind it keep their count."""
     await fill(any_redis, 3)
     await group.read_new([0], 3, 10)
-    [entry] = await group.read_pending(0, "0-0", (await group.pending(0, "0-0", 1)))
+    [entry] = (await group.redeliver(0, (await group.pending(0))[:1])).entries
     assert (entry.entry_id, entry.attempts) == ("1-0", 2)
-    assert [one.deliveries for one in await group.pending(0, "0-0", 9)] == [2, 1, 1]
+    assert [one.deliveries for one in await group.pending(0)] == [2, 1, 1]
 
 
 async def test_an_entry_is_buried_once(any_redis: redis.asyncio.Redis, group: Group) -> None:
@@ -94,7 +96,7 @@ async def test_an_entry_is_buried_once(any_redis: redis.asyncio.Redis, group: Gr
     assert not await group.bury(entry, "again", 10)
     [dead] = await dead_letters(any_redis, KEYS, GROUP)
     assert dead[b"error"] == b"e" * 500
-    assert await group.pending(0, "0-0", 9) == []
+    assert await group.pending(0) == []
 
 
 async def test_the_dead_letters_are_bounded(any_redis: redis.asyncio.Redis, group: Group) -> None:
@@ -111,7 +113,7 @@ async def test_a_lost_group_has_one_name(any_redis: redis.asyncio.Redis, group: 
     await any_redis.flushall()
     calls = {
         "read": group.read_new([0], 1, 10),
-        "pending": group.pending(0, "0-0", 1),
+        "pending": group.pending(0),
         "claim": group.claim(0, 0),
         "move": group.move(0, "0-0"),
     }
@@ -126,7 +128,7 @@ async def test_a_key_of_another_type_is_refused(real_redis: redis.asyncio.Redis)
     """No waiting mends it; the cause is kept."""
     await real_redis.set(KEYS.tape(0), "x")
     with pytest.raises(StoreRefused, match="WRONGTYPE") as raised:
-        await Group(real_redis, KEYS, GROUP, "w1").read_new([0], 1, 10)
+        await Group(real_redis, KEYS, STREAMS, GROUP, "w1").read_new([0], 1, 10)
     assert isinstance(raised.value.__cause__, redis.ResponseError)
 
 
@@ -136,5 +138,5 @@ async def test_a_server_that_is_down_is_unavailable(redis_server: RedisServer) -
     client = connect(redis_server.url)
     redis_server.kill()
     with pytest.raises(StoreUnavailable):
-        await Group(client, KEYS, GROUP, "w1").read_new([0], 1, 10)
+        await Group(client, KEYS, STREAMS, GROUP, "w1").read_new([0], 1, 10)
     await client.aclose()

@@ -59,7 +59,7 @@ def test_the_screen_shows_the_busiest_code_and_all_counts() -> None:
     console = Console(file=io.StringIO(), width=120)
     console.print(demo_view(state, "Ctrl-C ends it"))
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "15 polls, 11 events, 11 stored, budget 12 of 30, longest unseen 7 s; Ctrl-C ends it" in text
+    assert "15 polls, 11 events, 11 stored, 0 past days, budget 12 of 30, longest unseen 7 s; Ctrl-C ends it" in text
     for shown in ("HK.00700  2026-05-08", "UBS", "HK.00005", "last event"):
         assert shown in text
 

@@ -16,9 +16,13 @@ from brokertape.simulator.given_answer import GivenAnswer
 from brokertape.simulator.market_model import MarketModel, MarketSettings
 from brokertape.simulator.rules import TopTenReply
 from brokertape.tape.codec import dump
+from brokertape.tape.events import HistoryEvent
+from brokertape.tape.market_time import trading_date_of
 from brokertape.workers.delivery import Delivery, Entry
 from brokertape.workers.storage import Storage
 from brokertape.workers.storage.database import open_database
+from brokertape.workers.storage.history import HistoryStorage
+from support import storages
 
 BEGIN_S = 1_778_203_800.0  # 2026-05-08 09:30 market time
 CODES = ("HK.00700", "HK.00005")
@@ -52,9 +56,18 @@ class Demo:
                     entry = Entry(0, f"{len(deliveries) + 1}-0", {b"payload": dump(step.event)}, 1)
                     deliveries.append(Delivery(entry, step.event))
                     bases[code] = Base(step.book)
+        days = [self._past_day(market, code, days_before, lines) for code in CODES for days_before in (1, 2)]
         self.answers.write_bytes(b"\n".join(lines) + b"\n")
-        async with open_database(self.database) as engine:
-            await Storage(engine).handle(deliveries)
+        async with open_database(self.database) as database:
+            await Storage(database).handle(deliveries)
+            await HistoryStorage(database).handle(storages.deliveries(days))
+
+    def _past_day(self, market: MarketModel, code: str, days_before: int, lines: list[bytes]) -> HistoryEvent:
+        """A past day as the market answers it, logged."""
+        table, at = market.table(code, days_before), STOPPED_MS
+        lines.append(GivenAnswer(at, at, "1", code, days_before, TopTenReply(0, "", table)).as_json())
+        date = trading_date_of(table.data_time or 0)
+        return storages.past_day(code, date, Snapshot.of(table, at, at).rows, days_before=days_before)
 
     def check(self, stopped_ms: int = STOPPED_MS) -> Report:
         """The checker's report."""
@@ -161,6 +174,12 @@ def test_a_poll_stored_twice_is_seen(demo: Demo) -> None:
         "update changes set event_id = 'x' where event_id = ? and change_index = 0",
         "update books set list_rows = replace(list_rows, '\"rank\":1,', '') where ? != '' and code = 'HK.00005'",
         "delete from books where ? != '' and code = 'HK.00005'",
+        "delete from history where ? != '' and id = (select min(id) from history)",
+        "update history set days_before = 3 where ? != '' and id = (select min(id) from history)",
+        "update history set id = 'x' where ? != '' and id = (select min(id) from history)",
+        "update history_rows set net_vol = 1 where ? != '' and rowid = 5",
+        "delete from history_rows where ? != '' and rowid = 5",
+        "update history_rows set trading_date = '2026-01-02' where ? != '' and rowid = 5",
     ],
 )
 def test_an_altered_row_is_seen(demo: Demo, statement: str) -> None:
@@ -190,12 +209,14 @@ def one_more(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_only_the_last_answer_of_a_code_may_have_been_in_flight(demo: Demo) -> None:
     """And only if it left just before the publisher was told to end."""
-    lines = one_more(demo.log())
-    demo.write_log(lines)
+    polls = [line for line in demo.log() if line["days_before"] == 0]
+    past = [line for line in demo.log() if line["days_before"]]
+    lines = one_more(polls)
+    demo.write_log([*past, *lines])
     assert demo.check().faults
     report = demo.check(stopped_ms=lines[-1]["sent_ms"])
     assert (report.in_flight, report.faults) == (1, [])
-    demo.write_log(one_more(lines))
+    demo.write_log([*past, *one_more(lines)])
     assert demo.check(stopped_ms=lines[-1]["sent_ms"]).faults
 
 
@@ -207,6 +228,20 @@ def test_refusals_and_past_days_are_no_polls(demo: Demo) -> None:
     demo.write_log([refused, *lines[:3], past, refused, *lines[3:]])
     report = demo.check()
     assert (report.polls, report.faults) == (POLLS * len(CODES), [])
+
+
+def test_a_past_day_that_was_not_stored_is_seen(demo: Demo) -> None:
+    """The log has one more than the database."""
+    lines = demo.log()
+    demo.write_log([*lines, {**lines[-1], "code": "HK.00001"}])
+    [fault] = demo.check().faults
+    assert fault.startswith("past day HK.00001 ")
+    assert fault.endswith("is missing")
+
+
+def test_past_days_are_counted(demo: Demo) -> None:
+    """Two of every code."""
+    assert demo.check().past_days == 2 * len(CODES)
 
 
 def test_a_missing_database_is_a_fault(demo: Demo) -> None:

@@ -10,6 +10,7 @@ from brokertape.cli.publish import limit_of
 from brokertape.cli.settings import (
     BudgetGroup,
     GatewayGroup,
+    HistoryGroup,
     PublishGroup,
     RedisGroup,
     RetentionGroup,
@@ -41,10 +42,10 @@ def test_the_simulators_defaults_are_its_own() -> None:
 
 
 def test_the_storage_workers_defaults_are_its_own() -> None:
-    """Nothing set, `store` runs as the worker would by itself; and every setting of it can be set."""
+    """Nothing set, `store` runs as the worker would by itself; and every setting can be set but that of the order."""
     assert store_settings(Settings()).worker == WorkerSettings(group="storage")
     names = {field.name for field in dataclasses.fields(WorkerSettings)}
-    assert set(StoreGroup.model_fields) - {"database"} == names
+    assert set(StoreGroup.model_fields) - {"database", "endpoint"} == names - {"ordered", "lease_s"}
 
 
 def test_the_budgets_defaults_are_the_publishers() -> None:
@@ -82,6 +83,9 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         (PublishGroup, {"codes": "US.AAPL"}),
         (PublishGroup, {"name": "a b"}),
         (PublishGroup, {"account": "a|b"}),
+        (HistoryGroup, {"days": 0}),
+        (HistoryGroup, {"days": 251}),
+        (HistoryGroup, {"final_at": "18:00+08:00"}),
         (RetentionGroup, {"days": 20}),
         (StoreGroup, {"group": ""}),
         (StoreGroup, {"start": "latest"}),

@@ -11,7 +11,8 @@ IMPORT_WITHOUT_EXTRAS = """
 import json, sys
 
 class Absent:
-    names = {"aiosqlite", "cryptography", "google", "pydantic_settings", "rich", "sqlalchemy", "structlog", "typer"}
+    names = {"aiosqlite", "cryptography", "google", "prometheus_client", "psycopg", "pyarrow", "pydantic_settings"}
+    names |= {"rich", "sqlalchemy", "structlog", "typer"}
 
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in self.names:

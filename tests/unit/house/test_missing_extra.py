@@ -24,7 +24,14 @@ def app_that_lacks(module: str) -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    ("module", "extra"), [("typer", "cli"), ("google.protobuf", "publisher"), ("sqlalchemy.ext", "store")]
+    ("module", "extra"),
+    [
+        ("typer", "cli"),
+        ("google.protobuf", "publisher"),
+        ("sqlalchemy.ext", "store"),
+        ("psycopg", "store"),
+        ("pyarrow", "parquet"),
+    ],
 )
 def test_a_missing_extra_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], module: str, extra: str

@@ -9,8 +9,9 @@ import pytest
 import redis.asyncio
 
 from brokertape.gateway.errors import LinkLost, OverBudget
-from brokertape.publisher.budget import BudgetStore, Lane, MemoryBudgetStore, RedisBudgetStore, SlotExpired
+from brokertape.publisher.budget import BudgetStore, MemoryBudgetStore, RedisBudgetStore, SlotExpired
 from brokertape.publisher.clock import SystemClock
+from brokertape.publisher.lane import Lane
 from brokertape.publisher.window import Limit
 from brokertape.simulator.virtual_time import run_virtual
 from brokertape.tape import Keys
@@ -19,6 +20,7 @@ from support.fake_redis import fake_redis
 
 QUICK = Limit(requests=3, window_s=0.2)
 KEYS = Keys()
+PAST = Lane(headroom=1, quiet_s=0.1)  # of QUICK: two in 0.2 s, 0.105 s apart
 MakeStore = Callable[[float], BudgetStore]
 
 
@@ -60,6 +62,66 @@ async def test_a_wider_guard_waits_longer(make_store: MakeStore) -> None:
     for name in "abc":
         await store.reserve(name, 0.0)
     assert await store.reserve("d", 2.0) > 2.0
+
+
+async def test_past_days_leave_the_headroom(make_store: MakeStore) -> None:
+    """With two of three slots taken they wait until only one is; live takes the third."""
+    store = make_store(9.0)
+    await store.reserve("a", 0.0, PAST)
+    await asyncio.sleep(0.12)
+    await store.reserve("b", 0.0, PAST)
+    await asyncio.sleep(0.12)
+    assert await store.reserve("c", 0.0, PAST) > 8
+    assert await store.reserve("d", 0.0) == 0
+
+
+async def test_past_days_leave_evenly_spread(make_store: MakeStore) -> None:
+    """So their slots come back evenly too, and live that wakes up never waits for a whole window."""
+    store = make_store(0.0)
+    assert await store.reserve("a", 0.0, PAST) == 0
+    assert 0.05 < await store.reserve("b", 0.0, PAST) <= 0.106
+
+
+async def test_past_days_rest_while_live_has_work(make_store: MakeStore) -> None:
+    """Told by two live requests in a row, also by ones that got no slot."""
+    store = make_store(0.0)
+    assert await store.reserve("a", 0.0) == 0
+    assert await store.reserve("p", 0.0, PAST) == 0
+    await asyncio.sleep(0.22)
+    for name in "bcde":
+        await store.reserve(name, 0.0)
+    assert 0.05 < await store.reserve("q", 0.0, PAST) <= 0.1
+    await asyncio.sleep(0.22)
+    assert await store.reserve("q", 0.0, PAST) == 0
+
+
+async def test_past_days_rest_while_a_refusal_holds_live(make_store: MakeStore) -> None:
+    """The slots that come free meanwhile stay free; live itself is held by its own back-off."""
+    store = make_store(0.0)
+    await store.reserve("a", 0.0)
+    await store.settle("a", 3.0)
+    assert 2.5 < await store.reserve("p", 0.0, PAST) <= 3.0
+    assert await store.reserve("b", 0.0) == 0
+
+
+async def test_past_days_of_two_processes_share_one_pace(any_redis: redis.asyncio.Redis) -> None:
+    """However many fill, live sees the same."""
+    one, two = (RedisBudgetStore(any_redis, KEYS, "a", QUICK, 0, tape_existed=False) for _ in range(2))
+    assert await one.reserve("a", 0.0, PAST) == 0
+    assert await two.reserve("b", 0.0, PAST) > 0
+
+
+async def test_a_window_that_only_waits_is_not_lost(any_redis: redis.asyncio.Redis) -> None:
+    """A past day that stands back takes nothing off the window, which emptied would look lost."""
+    store = RedisBudgetStore(any_redis, KEYS, "a", QUICK, 0.0, tape_existed=True)
+    await store.reserve("a", 0.0)
+    await asyncio.sleep(0.22)
+    for name in "ab":
+        await store.reserve(name, 0.0)
+    await any_redis.zadd(KEYS.budget("a"), {"a": 1, "b": 1})
+    assert await store.reserve("p", 0.0, PAST) > 0
+    assert await store.reserve("c", 0.0) == 0
+    assert not store.is_pausing
 
 
 async def test_processes_of_one_account_share_the_window(any_redis: redis.asyncio.Redis) -> None:
@@ -116,25 +178,6 @@ def test_the_budget_is_kept_and_used(jitter_s: float, stalls: float) -> None:
 def test_a_budget_of_31_is_caught() -> None:
     """The check that finds no violation above finds one when the limit is wrong on purpose."""
     assert violations(run_virtual(spend(virtual_budget(Limit(requests=31)), 600, 0.02))) > 0
-
-
-def test_a_live_request_never_stands_behind_a_past_day() -> None:
-    """History gets what live leaves over, also when it was first in the queue."""
-
-    async def main() -> list[str]:
-        budget, order = virtual_budget(Limit(requests=1, window_s=1.0)), []
-
-        async def take(lane: Lane, name: str) -> None:
-            async with await budget.acquire(lane):
-                order.append(name)
-
-        async with asyncio.TaskGroup() as tasks:
-            for lane, name in [(Lane.LIVE, "live 1"), (Lane.HISTORY, "past"), (Lane.LIVE, "live 2")]:
-                tasks.create_task(take(lane, name))
-                await asyncio.sleep(0.01)
-        return order
-
-    assert run_virtual(main()) == ["live 1", "live 2", "past"]
 
 
 def test_a_refusal_holds_everything_and_a_lost_reply_gives_nothing_back() -> None:

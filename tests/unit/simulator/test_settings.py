@@ -35,6 +35,7 @@ def test_the_defaults_are_a_gateway_like_the_real_one() -> None:
         ({"start": "noon"}, "start"),
         ({"limit": 0}, "limit"),
         ({"window_s": 0}, "window_s"),
+        ({"past_days": 251}, "past_days"),
         ({"stall_probability": 1.5}, "stall_probability"),
         ({"latency_ms": inf}, "latency_ms"),
         ({"refuse_logins_s": -1}, "refuse_logins_s"),

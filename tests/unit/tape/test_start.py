@@ -4,15 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokertape.tape.start import FIRST_ID, Start, id_order
+from brokertape.tape.start import FIRST_ID, id_order
 
 IDS = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
-
-
-@pytest.mark.parametrize(("word", "after_id"), [("earliest", "0-0"), ("new", "$")])
-def test_a_start_is_a_word_and_an_id(word: str, after_id: str) -> None:
-    """The word a person writes becomes the id that Redis takes."""
-    assert Start(word).after_id == after_id
 
 
 @given(IDS, IDS)

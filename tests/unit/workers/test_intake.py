@@ -6,8 +6,9 @@ import pytest
 
 from brokertape.tape.codec import encode_entry
 from brokertape.tape.events import StatusData, StatusEvent
+from brokertape.workers.channel import TAPE
 from brokertape.workers.delivery import Delivery, Entry
-from brokertape.workers.intake import Hopeless, Trimmed, Unknown, examine
+from brokertape.workers.intake import Hopeless, Unknown, examine
 from support.tape_factory import SOURCE, TapeFactory
 
 EVENT = TapeFactory().baseline()
@@ -28,22 +29,17 @@ def entry(fields: dict[bytes, bytes], attempts: int = 1) -> Entry:
 
 def test_a_good_entry_is_a_delivery() -> None:
     """Event, place, count and the payload byte for byte."""
-    delivery = examine(entry(GOOD, 2), 5)
+    delivery = examine(entry(GOOD, 2), TAPE, 5)
     assert isinstance(delivery, Delivery)
     assert delivery.event == EVENT
     assert (delivery.partition, delivery.entry_id, delivery.attempts) == (3, "7-0", 2)
     assert delivery.payload == GOOD[b"payload"]
 
 
-def test_an_entry_without_fields_was_trimmed() -> None:
-    """It is lost, and never taken for an empty event."""
-    assert isinstance(examine(entry({}), 5), Trimmed)
-
-
 def test_a_type_of_a_later_version_is_unknown() -> None:
     """Neither an error nor a dead letter."""
     payload = GOOD[b"payload"].replace(b"baseline.v1", b"baseline.v9")
-    assert isinstance(examine(entry({**GOOD, b"payload": payload}), 5), Unknown)
+    assert isinstance(examine(entry({**GOOD, b"payload": payload}), TAPE, 5), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -52,13 +48,16 @@ def test_a_type_of_a_later_version_is_unknown() -> None:
         ({b"a": b"b"}, "cannot be read: entry has no JSON payload"),
         ({**GOOD, b"payload": b"{"}, "cannot be read"),
         ({**GOOD, b"payload": GOOD[b"payload"].replace(b'"seq":1', b'"seq":"x"')}, "cannot be read: .*seq"),
-        ({k.encode(): v for k, v in encode_entry(STATUS).items()}, "brokertape.status.v1 does not belong on a tape"),
+        (
+            {k.encode(): v for k, v in encode_entry(STATUS).items()},
+            "brokertape.status.v1 does not belong on the tape stream",
+        ),
     ],
     ids=["foreign", "cut off", "wrong type", "of another stream"],
 )
 def test_what_no_handler_can_use_is_hopeless(fields: dict[bytes, bytes], error: str) -> None:
     """Trying again would not help, so the first delivery is the last."""
-    verdict = examine(entry(fields), 5)
+    verdict = examine(entry(fields), TAPE, 5)
     assert isinstance(verdict, Hopeless)
     assert re.match(error, verdict.error)
 
@@ -66,4 +65,4 @@ def test_what_no_handler_can_use_is_hopeless(fields: dict[bytes, bytes], error: 
 @pytest.mark.parametrize(("attempts", "is_hopeless"), [(5, False), (6, True)])
 def test_an_entry_that_is_never_answered_is_hopeless(attempts: int, *, is_hopeless: bool) -> None:
     """The last attempt is still made; only after it the entry is taken to end its workers."""
-    assert isinstance(examine(entry(GOOD, attempts), 5), Hopeless) is is_hopeless
+    assert isinstance(examine(entry(GOOD, attempts), TAPE, 5), Hopeless) is is_hopeless

@@ -21,7 +21,9 @@ class StorageCounts:
 
 @dataclass(slots=True)
 class StoreCounts:
-    """Both sides of a storage worker."""
+    """Both sides of a storage worker, on the tape and on the history stream."""
 
     worker: WorkerCounts = field(default_factory=WorkerCounts)
     storage: StorageCounts = field(default_factory=StorageCounts)
+    history_worker: WorkerCounts = field(default_factory=WorkerCounts)
+    history: StorageCounts = field(default_factory=StorageCounts)

@@ -1,146 +1,74 @@
-"""Opening the database, and its failures in our words.
-
-SQLite in WAL mode: readers go on while one connection writes, from other processes too; open those read-only. Let one
-process write a file: SQLite before 3.51.3 has a rare race between two connections that write or checkpoint.
-"""
+"""Opening a database by its URL, to write or to read, with tables that are ours."""
 
 import asyncio
 import os
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, event, exc, inspect, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import Connection, inspect, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from brokertape.tape.backoff import backoff
-from brokertape.tape.connection import redact
-from brokertape.workers.errors import WorkerError
-from brokertape.workers.storage.errors import (
-    CannotOpen,
-    DatabaseBroken,
-    DatabaseUnavailable,
-    NotOurDatabase,
-    Unstorable,
-    UnsupportedDatabase,
-    WrongSchema,
-)
+from brokertape.workers.storage.errors import DatabaseUnavailable, NotOurDatabase, WrongSchema
+from brokertape.workers.storage.port import Database
 from brokertape.workers.storage.schema import SCHEMA_VERSION, metadata, schema_version
+from brokertape.workers.storage.sqlite import database_path, open_sqlite, open_sqlite_readonly
 
-SQLITE_SCHEME = "sqlite:///"
-BUSY_TIMEOUT_S = 5.0
+POSTGRESQL_SCHEMES = ("postgresql://", "postgres://")
 OPEN_TIMEOUT_S = 5.0
-POOL_TIMEOUT_S = 60.0
-
-# synchronous=FULL: what is acknowledged must survive a power cut; it costs one fsync per batch.
-PRAGMAS = (
-    f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA cache_size=-131072",  # KiB
-    "PRAGMA wal_autocheckpoint=8000",  # pages
-)
-
-
-def database_path(database: str) -> Path:
-    """The file that a database setting names: `sqlite:///PATH` or a path.
-
-    Raises:
-        UnsupportedDatabase: It is a URL of something else, or names no file.
-    """
-    path = database.removeprefix(SQLITE_SCHEME)
-    if "://" in path or path in {"", ":memory:"}:
-        raise UnsupportedDatabase(f"database {redact(database)!r}: use a file path or sqlite:///PATH")
-    return Path(path)
 
 
 @asynccontextmanager
-async def open_database(path: Path) -> AsyncIterator[AsyncEngine]:
-    """The database in the file `path`, made there (mode 0600) if there is none, with one writing connection.
+async def open_database(url: str | Path) -> AsyncIterator[Database]:
+    """The database at `url`, to write; its tables are made if there are none.
+
+    Args:
+        url: A file, `sqlite:///FILE`, or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` with what libpq takes behind
+            it, as `?sslmode=verify-full`.
 
     Raises:
-        CannotOpen, NotOurDatabase, WrongSchema: As they say.
-        DatabaseUnavailable: It is there but does not answer now.
+        UnsupportedDatabase, CannotOpen, NotOurDatabase, WrongSchema: As they say.
+        DatabaseUnavailable: It may be there but does not answer now.
     """
-    _make_private_file(path)
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        # One connection: whoever comes second waits for it here.
-        pool_size=1,
-        max_overflow=0,
-        pool_timeout=POOL_TIMEOUT_S,
-    )
-    event.listen(engine.sync_engine, "connect", _set_pragmas)
-    try:
-        await _prepare(engine, path)
-        yield engine
-    finally:
-        await engine.dispose()
+    async with _writer(os.fspath(url)) as database:
+        await _prepare(database)
+        yield database
 
 
-@contextmanager
-def database_errors(engine: AsyncEngine) -> Iterator[None]:
-    """Translates what the driver raises into our errors, cause kept."""
-    name = f"database {engine.url.database}"
-    try:
-        yield
-    except (OverflowError, UnicodeError) as error:
-        raise Unstorable(f"{name} cannot hold a value: {error}") from error
-    except exc.TimeoutError as error:
-        raise DatabaseUnavailable(f"{name}: no connection within {POOL_TIMEOUT_S:.0f} s") from error
-    except exc.DBAPIError as error:
-        raise _translated(name, error.orig) from error
-    except sqlite3.Error as error:
-        raise _translated(name, error) from error
+@asynccontextmanager
+async def open_readonly(url: str | Path) -> AsyncIterator[Database]:
+    """The database at `url`, made by a storage worker, to read beside it. Raises as `open_database` does."""
+    async with _reader(os.fspath(url)) as database:
+        async with database.connect() as connection:
+            await _check_version(database, connection, await _tables(connection))
+        yield database
 
 
-# By primary result code. What is in none of these is a fault of the statement: ours, or of altered tables.
-_ERRORS: dict[type[WorkerError], tuple[int, ...]] = {
-    DatabaseUnavailable: (
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_NOMEM,
-    ),
-    CannotOpen: (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
-    NotOurDatabase: (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT),
-    Unstorable: (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE),
-}
+def _writer(url: str) -> AbstractAsyncContextManager[Database]:
+    if not url.startswith(POSTGRESQL_SCHEMES):
+        return open_sqlite(database_path(url))
+    from brokertape.workers.storage.postgresql import open_postgresql  # its driver is loaded only for who needs it
+
+    return open_postgresql(url)
 
 
-def _translated(name: str, error: BaseException | None) -> WorkerError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    ours = next((ours for ours, codes in _ERRORS.items() if code in codes), DatabaseBroken)
-    return ours(f"{name}: {error}")
+def _reader(url: str) -> AbstractAsyncContextManager[Database]:
+    if not url.startswith(POSTGRESQL_SCHEMES):
+        return open_sqlite_readonly(database_path(url))
+    from brokertape.workers.storage.postgresql import open_postgresql_readonly
+
+    return open_postgresql_readonly(url)
 
 
-def _make_private_file(path: Path) -> None:
-    """SQLite itself would let everybody read it; its companions (`-wal`, `-shm`) take after this file."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise CannotOpen(f"database {path}: {error.strerror}") from error
-
-
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-async def _prepare(engine: AsyncEngine, path: Path) -> None:
+async def _prepare(database: Database) -> None:
     """Check the tables, made if need be. Two workers that start at once may find it locked, whatever the timeout."""
     deadline = time.monotonic() + OPEN_TIMEOUT_S
     for delay_s in backoff():
         try:
-            with database_errors(engine):
-                async with engine.begin() as connection:
-                    await _check_schema(connection, path)
+            async with database.begin() as connection:
+                await _check_schema(database, connection)
             return
         except DatabaseUnavailable:
             if time.monotonic() + delay_s > deadline:
@@ -148,16 +76,31 @@ async def _prepare(engine: AsyncEngine, path: Path) -> None:
             await asyncio.sleep(delay_s)
 
 
-async def _check_schema(connection: AsyncConnection, path: Path) -> None:
+async def _check_schema(database: Database, connection: AsyncConnection) -> None:
     """Make the tables in an empty database, or see that they are ours; in one transaction, against a second worker."""
-    await connection.exec_driver_sql("BEGIN IMMEDIATE")
-    tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    await database.lock_schema(connection)
+    tables = await _tables(connection)
     if not tables:
         await connection.run_sync(metadata.create_all)
         await connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
         return
+    await _check_version(database, connection, tables)
+
+
+async def _check_version(database: Database, connection: AsyncConnection, tables: list[str]) -> None:
+    if not tables:
+        raise NotOurDatabase(f"{database.name} is empty: `brokertape store` fills it")
     if schema_version.name not in tables:
-        raise NotOurDatabase(f"database {path} holds other tables ({', '.join(tables[:3])}): choose another file")
+        raise NotOurDatabase(f"{database.name} holds other tables ({', '.join(tables[:3])}): {database.elsewhere}")
     version = await connection.scalar(select(schema_version.c.version))
     if version != SCHEMA_VERSION:
-        raise WrongSchema(f"database {path} has schema version {version}, this program writes {SCHEMA_VERSION}")
+        raise WrongSchema(f"{database.name} has schema version {version}, this program needs {SCHEMA_VERSION}")
+    if missing := metadata.tables.keys() - set(tables):
+        raise WrongSchema(f"{database.name} lacks the table {min(missing)}: it was made by another version")
+
+
+async def _tables(connection: AsyncConnection) -> list[str]:
+    def names(sync: Connection) -> list[str]:
+        return inspect(sync).get_table_names()
+
+    return await connection.run_sync(names)

@@ -1,49 +1,42 @@
 """The tape in a database, without Redis: what one batch leaves behind."""
 
 import json
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from brokertape.tape.codec import dump
-from brokertape.tape.events import ChangeEvent, TapeEvent
-from brokertape.workers.delivery import Delivery, Entry
+from brokertape.tape.events import ChangeEvent, RolloverEvent, TapeEvent
+from brokertape.workers.delivery import Delivery
 from brokertape.workers.storage.database import open_database
 from brokertape.workers.storage.errors import DatabaseBroken, Unstorable
 from brokertape.workers.storage.storage import Storage, StoredPositions
-from support.tape_factory import TapeFactory
+from support import tape_database
+from support.storages import deliveries
+from support.tape_factory import FIRST_EPOCH, TapeFactory
 
 Query = Callable[[str], list[Any]]
 
 
-def deliveries(events: Sequence[TapeEvent]) -> list[Delivery]:
-    """`events` as a worker hands them over."""
-    return [Delivery(Entry(0, f"{n}-0", {b"payload": dump(event)}, 1), event) for n, event in enumerate(events, 1)]
+def with_closing(event: TapeEvent, **values: object) -> TapeEvent:
+    """A rollover that closes another list."""
+    assert isinstance(event, RolloverEvent)
+    closing = event.data.closing.model_copy(update=values)
+    return event.model_copy(update={"data": event.data.model_copy(update={"closing": closing})})
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
+async def storage(database_url: str) -> AsyncIterator[Storage]:
     """A storage on an empty database."""
-    async with open_database(tmp_path / "t.db") as engine:
-        yield Storage(engine)
+    async with open_database(database_url) as database:
+        yield Storage(database)
 
 
 @pytest.fixture
-def query(tmp_path: Path) -> Query:
+def query(database_url: str) -> Query:
     """Reads as another process would."""
-
-    def run(sql: str) -> list[Any]:
-        connection = sqlite3.connect(f"file:{tmp_path / 't.db'}?mode=ro", uri=True)
-        connection.row_factory = sqlite3.Row
-        try:
-            return [dict(row) for row in connection.execute(sql)]
-        finally:
-            connection.close()
-
-    return run
+    return partial(tape_database.query, database_url)
 
 
 async def test_an_event_is_stored_with_its_exact_payload(storage: Storage, query: Query) -> None:
@@ -109,8 +102,7 @@ async def test_a_value_that_does_not_fit_takes_back_the_whole_batch(storage: Sto
     """One transaction: the good neighbour is not half stored; the event is to blame, not the database."""
     factory = TapeFactory()
     baseline, change = factory.baseline(), factory.change()
-    data = change.data.model_copy(update={"data_time": 2**63})
-    huge = change.model_copy(update={"data": data})
+    huge = change.model_copy(update={"data": change.data.model_copy(update={"data_time": 2**63})})
     with pytest.raises(Unstorable, match="cannot hold a value"):
         await storage.handle(deliveries([baseline, huge]))
     assert query("SELECT * FROM events") == query("SELECT * FROM books") == []
@@ -118,12 +110,33 @@ async def test_a_value_that_does_not_fit_takes_back_the_whole_batch(storage: Sto
     assert len(query("SELECT * FROM events")) == 2
 
 
-async def test_altered_tables_are_the_databases_fault(storage: Storage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"], ids=["NUL", "surrogate"])
+async def test_a_name_that_is_no_text_is_held_against_its_event(postgresql_url: str, name: str) -> None:
+    """Neither can stand in PostgreSQL; the entry is to blame and not the database."""
+    factory = TapeFactory()
+    baseline, change = factory.baseline(), factory.change()
+    assert isinstance(change, ChangeEvent)
+    odd = change.data.changes[0].model_copy(update={"broker_name": name})
+    changed = change.model_copy(update={"data": change.data.model_copy(update={"changes": (odd,)})})
+    batch: list[Delivery] = [*deliveries([baseline]), Delivery(deliveries([change])[0].entry, changed)]
+    async with open_database(postgresql_url) as database:
+        with pytest.raises(Unstorable, match=r"^database \w+ at "):
+            await Storage(database).handle(batch)
+    assert tape_database.count(postgresql_url) == 0
+
+
+async def test_a_rank_beyond_32_bits_is_kept(storage: Storage, query: Query) -> None:
+    """A binary COPY into a smaller column would cut it without a word."""
+    factory = TapeFactory()
+    row = factory.rows[0].model_copy(update={"rank": 2**31})
+    await storage.handle(deliveries([with_closing(factory.rollover(), rows=(row,))]))
+    assert [row["rank"] for row in query("SELECT rank FROM close_rows")] == [2**31]
+
+
+async def test_altered_tables_are_the_databases_fault(storage: Storage, database_url: str) -> None:
     """No event is blamed for them: dead-lettering the tape one by one would help nobody."""
-    with sqlite3.connect(tmp_path / "t.db") as other:
-        other.execute("DROP TABLE changes")
-    other.close()
-    with pytest.raises(DatabaseBroken, match="no such table"):
+    tape_database.alter(database_url, "DROP TABLE changes")
+    with pytest.raises(DatabaseBroken, match=r"no such table: changes|relation \"changes\" does not exist"):
         await storage.handle(deliveries(TapeFactory().day(2)))
 
 
@@ -138,11 +151,40 @@ async def test_an_event_that_breaks_its_book_is_stored_all_the_same(storage: Sto
     assert storage.counts.broken == 1
 
 
-async def test_positions_belong_to_a_group(tmp_path: Path) -> None:
+async def test_positions_belong_to_a_group(database_url: str) -> None:
     """They survive the process, the later one counts, and groups do not see each other's."""
-    async with open_database(tmp_path / "t.db") as engine:
-        await StoredPositions(engine, "one").save({0: "1-0", 1: "1-0"})
-        await StoredPositions(engine, "one").save({1: "2-0"})
-        await StoredPositions(engine, "two").save({0: "9-0"})
-    async with open_database(tmp_path / "t.db") as engine:
-        assert await StoredPositions(engine, "one").load() == {0: "1-0", 1: "2-0"}
+    async with open_database(database_url) as database:
+        await StoredPositions(database, "one").save({0: "1-0", 1: "1-0"})
+        await StoredPositions(database, "one").save({1: "2-0"})
+        await StoredPositions(database, "two").save({0: "9-0"})
+    async with open_database(database_url) as database:
+        assert await StoredPositions(database, "one").load() == {0: "1-0", 1: "2-0"}
+
+
+async def test_a_rollover_closes_its_day(storage: Storage, query: Query) -> None:
+    """The last list of the old date is kept, once, in full."""
+    factory = TapeFactory()
+    events = [*factory.day(3), factory.rollover(), factory.rollover()]
+    closing = [event.data.closing for event in events if isinstance(event, RolloverEvent)]
+    await storage.handle(deliveries(events))
+    await storage.handle(deliveries(events))
+    rows = query("SELECT * FROM closes ORDER BY trading_date")
+    assert [(row["trading_date"], row["event_id"]) for row in rows] == [
+        (one.trading_date, event.id) for one, event in zip(closing, events[-2:], strict=True)
+    ]
+    kept = query("SELECT * FROM close_rows ORDER BY trading_date, side, rank")
+    assert [row for row in kept if row.pop("code")] == [
+        {"trading_date": one.trading_date, **row.model_dump()} for one in closing for row in one.rows
+    ]
+
+
+@pytest.mark.parametrize("is_one_batch", [True, False])
+async def test_the_first_close_of_a_day_stays_whole(storage: Storage, query: Query, is_one_batch: bool) -> None:
+    """A second rollover of the same day, in a later epoch, does not mix its rows into those of the first."""
+    first, second = TapeFactory(seed=1), TapeFactory(seed=2, epoch=FIRST_EPOCH + 1)
+    rollovers = [first.rollover(), second.rollover()]
+    rollovers[0] = with_closing(rollovers[0], rows=TapeFactory().rows[:1])
+    for batch in [rollovers] if is_one_batch else [[one] for one in rollovers]:
+        await storage.handle(deliveries(batch))
+    assert [row["event_id"] for row in query("SELECT * FROM closes")] == [rollovers[0].id]
+    assert len(query("SELECT * FROM close_rows")) == 1
