@@ -10,9 +10,11 @@ import budget
 import history
 import latency
 import pipeline
+import storage
 import subscriber
+import workers
 
-NAMES = ("pipeline", "latency", "subscriber", "budget", "history")
+NAMES = ("pipeline", "latency", "subscriber", "workers", "storage", "budget", "history")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,6 +31,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--readings", type=int, default=3, help="subscriber: how often it is read")
     parser.add_argument("--books", type=int, default=300, help="subscriber: codes whose memory is measured")
     parser.add_argument("--starts", type=int, default=5, help="subscriber: starts, of which the best counts")
+    parser.add_argument("--consumed", type=int, default=20_000, help="workers: events on the tape")
+    parser.add_argument("--stored", type=int, default=20_000, help="storage: events on the tape")
+    parser.add_argument("--passes", type=int, default=3, help="workers, storage: rounds, every way in turn")
     parser.add_argument("--hours", type=int, default=4, help="budget: virtual hours a row")
     parser.add_argument("--real-seconds", type=float, default=300, help="budget: with a real publisher; 0: not")
     parser.add_argument("--minute", type=float, default=60, help="history: seconds of a real publisher; 0: not")
@@ -45,6 +50,10 @@ def main() -> None:
         latency.run(arguments.events, arguments.turns, arguments.rate, arguments.codes)
     if "subscriber" in names:
         subscriber.run(arguments.tape, arguments.readings, arguments.books, arguments.starts)
+    if "workers" in names:
+        workers.run(arguments.consumed, arguments.passes)
+    if "storage" in names:
+        storage.run(arguments.stored, arguments.passes)
     if "budget" in names:
         budget.run(arguments.hours, arguments.real_seconds)
     if "history" in names:

@@ -10,6 +10,7 @@ from brokertape.workers.storage.counts import StorageCounts
 from brokertape.workers.storage.port import Database
 from brokertape.workers.storage.records import history_record, history_row_records
 from brokertape.workers.storage.schema import history, history_rows
+from brokertape.workers.storage.whole import whole
 
 
 class HistoryStorage:
@@ -22,6 +23,7 @@ class HistoryStorage:
         self._database = database
         self.counts = counts or StorageCounts()
 
+    @whole
     async def handle(self, batch: Sequence[Delivery[HistoryEvent]]) -> None:
         """Make the effect of `batch` durable: after it returned, it survives a power cut."""
         first = {delivery.event.id: delivery for delivery in reversed(batch)}

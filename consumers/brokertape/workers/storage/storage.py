@@ -21,6 +21,7 @@ from brokertape.workers.storage.records import (
     event_record,
 )
 from brokertape.workers.storage.schema import books, changes, close_rows, closes, events, positions
+from brokertape.workers.storage.whole import whole
 
 log = logging.getLogger("brokertape.workers.storage")
 
@@ -35,6 +36,7 @@ class Storage:
         self._database = database
         self.counts = counts or StorageCounts()
 
+    @whole
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """Make the effect of `batch` durable: after it returned, it survives a power cut."""
         tape_events = [delivery.event for delivery in batch]
@@ -65,6 +67,7 @@ class StoredPositions:
         self._database = database
         self._worker_group = worker_group
 
+    @whole
     async def load(self) -> Mapping[int, str]:
         """What was saved last, by partition."""
         query = select(positions.c.partition, positions.c.entry_id).where(
@@ -73,6 +76,7 @@ class StoredPositions:
         async with self._database.connect() as connection:
             return {row.partition: row.entry_id for row in await connection.execute(query)}
 
+    @whole
     async def save(self, reached: Mapping[int, str]) -> None:
         """Remember `reached`; other partitions keep theirs."""
         records = [(self._worker_group, partition, entry_id) for partition, entry_id in reached.items()]
