@@ -175,7 +175,7 @@ def test_what_is_no_redis_is_one_line(run: Run, web_server: str) -> None:
 @pytest.mark.parametrize(
     ("database", "said"),
     [
-        ("postgresql://u:hidden@h/d", "use a file path or sqlite:///PATH"),
+        ("mysql://u:hidden@h/d", "use a file path, sqlite:///PATH or postgresql://"),
         ("gone/tape.db", "gone/tape.db: No such file"),
         ("text.db", "not a database"),
     ],
