@@ -25,8 +25,8 @@ pytestmark = pytest.mark.server
 
 GROUP = "storage"
 CODES = 12
-SLICE = 5  # changes of every code published a round
-LONGEST_LIFE_S = 0.8  # a process needs most of that to begin: some are killed before, some in the middle
+SLICE = 10  # changes of every code published a round
+LONGEST_BEGINNING_S = 1.0  # a process needs most of that to begin
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ async def kill_rounds(
     with mortals(redis_server.url, database, workers) as processes:
         for round_ in range(rounds):
             await planted.go_on(round_)
-            await asyncio.sleep(dice.random() * LONGEST_LIFE_S)  # the moment of death is the point of it
+            await moment_of_death(dice, database, planted)
             victim = dice.randrange(workers)
             processes[victim].kill()
             processes[victim].wait()
@@ -118,6 +118,18 @@ async def kill_rounds(
         f"{rounds} kills, {kills_in_hand} with entries in hand, {len(planted.events)} events, {len(planted.days)} days"
     )
     await assert_all_is_well(client, database, planted)
+
+
+async def moment_of_death(dice: random.Random, database: str, planted: Planted) -> None:
+    """A random one: while the worker begins, or while it stores what was published."""
+    if dice.random() < 0.3:
+        await asyncio.sleep(dice.random() * LONGEST_BEGINNING_S)
+        return
+    stored = count(database)
+    least = stored + dice.random() * (len(planted.events) - stored) * 0.9
+    async with asyncio.timeout(60):
+        while count(database) < least:
+            await asyncio.sleep(0.001)
 
 
 async def until_all_stored(database: str, planted: Planted) -> None:
