@@ -176,10 +176,10 @@ async def test_a_dead_workers_entries_are_claimed(real_redis: redis.asyncio.Redi
 async def test_what_ends_its_workers_is_buried_and_its_neighbours_are_not(
     real_redis: redis.asyncio.Redis, keys: Keys
 ) -> None:
-    """Five deliveries without an answer; those that lay beside it once are handled."""
+    """Twice five deliveries without an answer; those that lay beside it once are handled."""
     factory = TapeFactory()
     [killer] = await publish(real_redis, keys, [factory.baseline()])
-    await taken_by(real_redis, keys, "dead", times=5)
+    await taken_by(real_redis, keys, "dead", times=10)
     neighbours = [factory.change() for _ in range(3)]
     await publish(real_redis, keys, neighbours)
     await real_redis.xreadgroup(GROUP, "dead", {keys.tape_of(factory.code): ">"})
@@ -188,7 +188,7 @@ async def test_what_ends_its_workers_is_buried_and_its_neighbours_are_not(
         await until(lambda: worker.counts.handled == len(neighbours))
         await until(lambda: worker.counts.dead == 1)
     [dead] = await dead_letters(real_redis, keys, GROUP)
-    assert (dead[b"entry_id"].decode(), dead[b"error"]) == (killer, b"delivered 5 times and never answered")
+    assert (dead[b"entry_id"].decode(), dead[b"error"]) == (killer, b"delivered 10 times and never answered")
     assert recorder.ids == [event.id for event in neighbours]
 
 

@@ -62,7 +62,7 @@ def test_what_no_handler_can_use_is_hopeless(fields: dict[bytes, bytes], error: 
     assert re.match(error, verdict.error)
 
 
-@pytest.mark.parametrize(("attempts", "is_hopeless"), [(5, False), (6, True)])
+@pytest.mark.parametrize(("attempts", "is_hopeless"), [(10, False), (11, True)])
 def test_an_entry_that_is_never_answered_is_hopeless(attempts: int, *, is_hopeless: bool) -> None:
     """The last attempt is still made; only after it the entry is taken to end its workers."""
     assert isinstance(examine(entry(GOOD, attempts), TAPE, 5), Hopeless) is is_hopeless
