@@ -101,7 +101,7 @@ def four(tls_url: str, wheel_path: Path, tmp_path: Path) -> Iterator[Four]:
         publish.until(lambda it: "publishing" in it.err)
         store = start("store", "--database", "tape.db")
         tail = start("tail", "--json", "--from-start")
-        store.until(lambda it: "storing" in it.err)
+        store.until(lambda it: "reads the tape" in it.err)
         yield Four(simulate, publish, store, tail, tls_url, tmp_path)
 
 

@@ -125,7 +125,7 @@ class Service(Generic[E]):
             keys = await find_tape(client, prefix, stop)
             if keys is None:
                 return
-            log.debug("group %r reads the %s of %r at %s", *self._names(prefix, redis_url))
+            log.info("group %r reads the %s of %r at %s", *self._names(prefix, redis_url))
             worker = Worker(
                 client,
                 keys,

@@ -1,10 +1,8 @@
 """The storage worker as a whole: from settings to running workers, on the tapes and on the history stream."""
 
 import asyncio
-import logging
 from dataclasses import dataclass, field
 
-from brokertape.tape.connection import redact
 from brokertape.tape.keys import DEFAULT_PREFIX
 from brokertape.tape.tasks import run_all
 from brokertape.workers.channel import HISTORY, TAPE
@@ -17,8 +15,6 @@ from brokertape.workers.storage.history import HistoryStorage
 from brokertape.workers.storage.storage import Storage, StoredPositions
 
 DEFAULT_GROUP = "storage"
-
-log = logging.getLogger("brokertape.workers.storage")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +56,6 @@ async def store(settings: StoreSettings, stop: asyncio.Event, counts: StoreCount
             HistoryStorage(database, counts.history).handle, settings.worker, HISTORY, counts.history_worker
         )
         async with serve_endpoint(settings.endpoint, [tape, history]):
-            log.info("storing the tape %r of %s", settings.prefix, redact(settings.redis_url))
             await run_all(
                 service.serve(
                     settings.redis_url, stop, prefix=settings.prefix, positions=StoredPositions(database, worker_group)
