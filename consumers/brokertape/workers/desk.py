@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Generic
@@ -39,7 +38,7 @@ class Desk(Generic[E]):
         self._news = asyncio.Event()
         self._has_room = asyncio.Event()
         self._suspect_gone = asyncio.Event()
-        self._is_closed = False
+        self._closed = asyncio.Event()
         self.left: set[int] = set()
         """Partitions of which something stays pending, to be delivered again."""
 
@@ -86,13 +85,14 @@ class Desk(Generic[E]):
 
     def close(self) -> None:
         """Nothing more comes: `work` ends when all is done."""
-        self._is_closed = True
+        self._closed.set()
         self._news.set()
 
     async def renew(self, group: Group) -> None:
         """Say of all that is in hand that somebody is at work on it, until nothing more comes and nothing is left."""
-        while not (self._is_closed and not self._state.in_hand):
-            await asyncio.sleep(min(self._settings.upkeep_every_s, _CLOSING_LOOK_S if self._is_closed else math.inf))
+        while not (self._closed.is_set() and not self._state.in_hand):
+            if await is_set_within(self._closed, self._settings.upkeep_every_s):
+                await asyncio.sleep(_CLOSING_LOOK_S)  # so that an end does not wait for the next renewal
             for partition in [partition for partition, ids in self._in_hand.items() if ids]:
                 try:
                     held = await group.pending(partition)
@@ -106,7 +106,7 @@ class Desk(Generic[E]):
         """Settle what comes, batch by batch. Raises SinkBroken and StoreRefused."""
         while True:
             while not self._waiting:
-                if self._is_closed:
+                if self._closed.is_set():
                     return
                 self._news.clear()
                 await self._news.wait()

@@ -31,8 +31,7 @@ class Lane(Generic[E]):
     """Reads `partitions` in one XREADGROUP as long as there is room on the desk, which it shares with `lanes` in all.
 
     Beside it, the upkeep: entries that failed are delivered again when their pause is over, abandoned ones are claimed,
-    the position is saved. Redis lost, the group lost, the sink away while joining:
-    wait, and begin with joining again.
+    the position is saved. Redis lost, the group lost, the sink away while joining: wait, and begin with joining again.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,6 @@ import redis.asyncio
 
 from brokertape.cli.redis_server import RedisServer
 from brokertape.tape.codec import encode_entry
-from brokertape.tape.connection import connect
 from brokertape.tape.events import ChangeEvent, HistoryEvent, TapeEvent
 from brokertape.tape.keys import Keys
 from support import store_process
@@ -27,15 +26,6 @@ GROUP = "storage"
 CODES = 12
 SLICE = 10  # changes of every code published a round
 LONGEST_BEGINNING_S = 1.0  # a process needs most of that to begin
-
-
-@pytest.fixture
-async def client(redis_server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
-    """A client of a server of this test's own."""
-    client = connect(redis_server.url)
-    assert isinstance(client, redis.asyncio.Redis)
-    yield client
-    await client.aclose()
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -11,7 +11,6 @@ import pytest
 import redis.asyncio
 
 from brokertape.cli.redis_server import RedisServer
-from brokertape.tape.connection import connect
 from brokertape.tape.keys import Keys
 from brokertape.workers import Delivery
 from support import ordered_process
@@ -33,15 +32,6 @@ class Line(NamedTuple):
     code: str
     seq: int
     what: str
-
-
-@pytest.fixture
-async def client(redis_server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
-    """A client of a server of this test's own."""
-    client = connect(redis_server.url)
-    assert isinstance(client, redis.asyncio.Redis)
-    yield client
-    await client.aclose()
 
 
 @contextmanager

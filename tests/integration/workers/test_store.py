@@ -11,7 +11,6 @@ import pytest
 import redis.asyncio
 
 from brokertape.cli.redis_server import RedisServer
-from brokertape.tape.connection import connect
 from brokertape.tape.errors import StoreRefused, TapeMismatch
 from brokertape.tape.events import TapeEvent
 from brokertape.workers import TAPE, Worker
@@ -34,15 +33,6 @@ from support.workers import quick, running
 pytestmark = pytest.mark.server
 
 GROUP = "storage"
-
-
-@pytest.fixture
-async def client(redis_server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
-    """A client of a server that the test may kill."""
-    client = connect(redis_server.url)
-    assert isinstance(client, redis.asyncio.Redis)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -337,6 +337,17 @@ async def test_a_graceful_stop_finishes_what_is_in_hand(real_redis: redis.asynci
     assert await pending(real_redis, keys, GROUP) == 0
 
 
+async def test_an_idle_worker_stops_at_once(real_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """It does not wait for its next upkeep."""
+    worker = a_worker(real_redis, keys, Recorder(), quick(upkeep_every_s=20, min_idle_ms=60_000))
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    await until(lambda: len(worker.state.lags) == keys.partitions)
+    stop.set()
+    async with asyncio.timeout(5):
+        await task
+
+
 async def test_a_stop_has_a_deadline(real_redis: redis.asyncio.Redis, keys: Keys) -> None:
     """A handler that hangs is left; its entries stay pending for the next worker."""
     await publish(real_redis, keys, [TapeFactory().baseline()])
