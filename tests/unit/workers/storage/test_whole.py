@@ -52,9 +52,10 @@ async def test_a_cancelled_transaction_leaves_no_lock(database_url: str) -> None
     async with open_database(database_url) as database:
         for turns in range(0, 60, 3):
             storing = asyncio.ensure_future(Storage(database).handle(deliveries(events)))
+            saving = asyncio.ensure_future(StoredPositions(database, "h").save({0: f"{turns}-1"}))
             for _ in range(turns):
                 await asyncio.sleep(0.0002)
-            await end_tasks([storing])
+            await end_tasks([storing, saving])
             async with asyncio.timeout(2):
                 await StoredPositions(database, "g").save({0: f"{turns}-0"})
             assert count(database_url) in (0, len(events))
