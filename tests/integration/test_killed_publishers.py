@@ -39,6 +39,7 @@ async def survive_kills(place: Stand, *, kills: int, seconds: float, events: int
     last = await place.start_publisher("last")
     await place.polls(2 * len(CODES))
     await until(lambda: place.events() >= events, timeout_s=300)
+    await place.come_to_rest()
     await stop(last)
     place.check(least_events=events)
 

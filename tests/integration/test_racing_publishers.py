@@ -23,6 +23,7 @@ async def test_two_publishers_on_the_same_codes_are_one_tape(redis_server: Redis
         await place.polls(200)
         await stop(both[0])
         await place.polls(3 * len(CODES))
+        await place.come_to_rest()
         await stop(both[1])
         place.check(least_events=100)
 
@@ -42,6 +43,7 @@ async def test_a_frozen_publisher_overwrites_nothing_newer(
         await place.polls(3 * len(CODES))
         await stop(frozen)
         await place.polls(2 * len(CODES))
+        await place.come_to_rest()
         await stop(other)
         place.check(least_events=60)
 
@@ -62,6 +64,7 @@ async def test_no_id_carries_two_payloads_over_a_rollback(redis_server: RedisSer
         assert rolled_back < seen.keys()
         second = await place.start_publisher("second")
         await place.polls(40)
+        await place.come_to_rest()
         await stop(second)
         tape = read_tape(place.client)
         for event in (event for events in tape.values() for event in events):
@@ -102,6 +105,7 @@ async def test_the_checker_sees_what_is_planted(redis_server: RedisServer, short
     async with stand(short_dir, redis_server) as place:
         publisher = await place.start_publisher("p")
         await place.polls(5 * len(CODES))
+        await place.come_to_rest()
         await stop(publisher)
         tape, answers = read_tape(place.client), read_answers(place.log)
     assert faults(tape, answers) == final_faults(tape, answers) == []
@@ -133,6 +137,7 @@ async def test_a_redis_that_dies_and_returns_costs_nothing(redis_server: RedisSe
         acknowledged = {event["id"] for events in read_tape(place.client).values() for event in events}
         assert len(acknowledged) >= before - 30  # all but what was in flight or unchanged
         await place.polls(4 * len(CODES))
+        await place.come_to_rest()
         await stop(publisher)
         place.check(least_events=4 * len(CODES))
         for events in read_tape(place.client).values():

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from typing import Any
 import redis as sync_redis
 
 from brokertape.cli.redis_server import RedisServer
+from brokertape.simulator.clock import begin_s
+from brokertape.simulator.market_model import MarketModel
 from brokertape.simulator.server import GatewayServer
 from brokertape.simulator.settings import SimulatorSettings
 from support.cluster import three_nodes
@@ -25,6 +28,17 @@ LIMIT, QUICK_WINDOW_S = 30, 3.0  # ten times the real pace: as many polls in two
 JITTER_S = 0.1
 
 
+class PausableMarket(MarketModel):
+    """A market model that a test can bring to rest."""
+
+    is_paused = False
+
+    def advance(self, to_s: float) -> None:
+        """Trade on, unless paused."""
+        if not self.is_paused:
+            super().advance(to_s)
+
+
 @dataclass
 class Stand:
     """A simulated gateway and a real Redis behind proxies, and the publishers that a test runs between them."""
@@ -33,6 +47,7 @@ class Stand:
     client: Any
     redis_url: str
     log: Path
+    market: PausableMarket
     gateway: GatewayProxy
     trap: Trap
     window_s: float
@@ -56,6 +71,17 @@ class Stand:
         """Until so many more requests have reached the gateway."""
         goal = len(self.gateway.received_s) + count
         await until(lambda: len(self.gateway.received_s) >= goal, timeout_s=60)
+
+    async def come_to_rest(self) -> None:
+        """Pause the market and wait until the tape shows its last lists.
+
+        On a busy machine a reply may come after its time limit or the commit after the stop: the gateway has given
+        an answer then that nobody took. At rest it gives the same again.
+        """
+        self.market.is_paused = True
+        async with asyncio.timeout(60):
+            while final_faults(read_tape(self.client), read_answers(self.log)):
+                await self.polls(1)
 
     def events(self) -> int:
         """How many events are on the tape."""
@@ -137,8 +163,13 @@ async def before_redis(
         start="busy",
         log_file=log,
     )
-    async with GatewayServer(settings) as gateway, gateway_proxy(gateway.port, trap, JITTER_S) as recording:
-        place = Stand(directory, client, redis_url, log, recording, trap, window_s)
+    begins_s = begin_s(settings.start, settings.calendar, time.time())
+    market = PausableMarket(settings.market(begins_s), begins_s)
+    async with (
+        GatewayServer(settings, market) as gateway,
+        gateway_proxy(gateway.port, trap, JITTER_S) as recording,
+    ):
+        place = Stand(directory, client, redis_url, log, market, recording, trap, window_s)
         trap.kill = lambda: place.publishers[-1].kill()
         try:
             yield place

@@ -77,10 +77,10 @@ async def test_a_new_group_begins_where_it_is_told(real_redis: redis.asyncio.Red
 
 async def test_no_batch_is_larger_than_the_limit(real_redis: redis.asyncio.Redis, keys: Keys) -> None:
     """However much one read brings."""
-    await publish(real_redis, keys, days(20))
+    await publish(real_redis, keys, events := days(20))
     worker = a_worker(real_redis, keys, recorder := Recorder(), quick(batch_size=7))
     async with running(worker):
-        await until(lambda: worker.counts.handled == len(days(20)))
+        await until(lambda: worker.counts.handled == len(events))
     assert max(map(len, recorder.batches)) == 7
 
 
@@ -423,7 +423,7 @@ async def test_calls_of_the_handler_overlap_as_far_as_allowed(
     real_redis: redis.asyncio.Redis, keys: Keys, concurrency: int
 ) -> None:
     """And no further."""
-    await publish(real_redis, keys, days(20))
+    await publish(real_redis, keys, events := days(20))
     at_once: list[int] = []
 
     class Counting(Recorder):
@@ -438,13 +438,13 @@ async def test_calls_of_the_handler_overlap_as_far_as_allowed(
 
     worker = a_worker(real_redis, keys, Counting(), quick(batch_size=3, concurrency=concurrency))
     async with running(worker):
-        await until(lambda: worker.counts.handled == len(days(20)))
+        await until(lambda: worker.counts.handled == len(events))
     assert max(at_once) == concurrency
 
 
 async def test_no_more_is_read_than_may_be_in_hand(real_redis: redis.asyncio.Redis, keys: Keys) -> None:
     """A slow handler does not fill the memory, nor the pending list."""
-    await publish(real_redis, keys, days(100))
+    await publish(real_redis, keys, events := days(100))
     goes_on = asyncio.Event()
 
     class Waiting(Recorder):
@@ -457,7 +457,7 @@ async def test_no_more_is_read_than_may_be_in_hand(real_redis: redis.asyncio.Red
         await until(lambda: worker.state.in_hand > 32)
         assert await pending(real_redis, keys, GROUP) <= 64
         goes_on.set()
-        await until(lambda: worker.counts.handled == len(days(100)))
+        await until(lambda: worker.counts.handled == len(events))
 
 
 async def test_what_takes_long_is_not_taken_over(real_redis: redis.asyncio.Redis, keys: Keys) -> None:
