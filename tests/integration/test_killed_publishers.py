@@ -11,7 +11,6 @@ import pytest
 from brokertape.cli.redis_server import RedisServer
 from support.proxies import KillPoint
 from support.stand import CODES, Stand, cluster_stand, stand, stop
-from support.waiting import until
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
@@ -38,7 +37,9 @@ async def survive_kills(place: Stand, *, kills: int, seconds: float, events: int
     assert min(deaths[point] for point in KillPoint) >= kills // 8
     last = await place.start_publisher("last")
     await place.polls(2 * len(CODES))
-    await until(lambda: place.events() >= events, timeout_s=300)
+    async with asyncio.timeout(300):
+        while place.events() < events:
+            await place.polls(len(CODES))
     await place.come_to_rest()
     await stop(last)
     place.check(least_events=events)

@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from brokertape.simulator.clock import begin_s
 from brokertape.simulator.market_model import MarketModel
 from brokertape.simulator.server import GatewayServer
 from brokertape.simulator.settings import SimulatorSettings
+from brokertape.tape.keys import Keys
 from support.cluster import three_nodes
 from support.proxies import GatewayProxy, Trap, gateway_proxy, redis_proxy
 from support.tape_checker import faults, final_faults, read_answers, read_tape
@@ -80,12 +81,15 @@ class Stand:
         """
         self.market.is_paused = True
         async with asyncio.timeout(60):
-            while final_faults(read_tape(self.client), read_answers(self.log)):
-                await self.polls(1)
+            while await asyncio.to_thread(self._final_faults):  # long work: gateway and proxies share this loop
+                await self.polls(len(CODES))
 
     def events(self) -> int:
         """How many events are on the tape."""
-        return sum(map(len, read_tape(self.client).values()))
+        return sum(self.client.xlen(tape) for tape in Keys().tapes())
+
+    def _final_faults(self) -> list[str]:
+        return final_faults(read_tape(self.client), read_answers(self.log))
 
     def check(self, *, least_events: int) -> None:
         """No duplicate, no gap, no altered row, the gateway's last state, and its limit kept."""
@@ -141,10 +145,17 @@ class ClusterReader:
         self._nodes = nodes
 
     def xrange(self, key: str) -> Any:
-        """XRANGE from the node that has the key's slot."""
+        """All entries of a stream."""
+        return self._ask(key, lambda node: node.xrange(key))
+
+    def xlen(self, key: str) -> Any:
+        """How many entries a stream has."""
+        return self._ask(key, lambda node: node.xlen(key))
+
+    def _ask(self, key: str, command: Callable[[Any], Any]) -> Any:
         for node in self._nodes:
             with contextlib.suppress(sync_redis.exceptions.MovedError):
-                return node.xrange(key)
+                return command(node)
         raise AssertionError(f"no node has {key}")
 
 
