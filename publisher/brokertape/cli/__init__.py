@@ -8,6 +8,7 @@ INTERRUPTED = 130  # as shells say it of Ctrl-C
 # Which extra brings which third-party module; what the base install brings is not listed.
 _EXTRA_OF = {
     "aiosqlite": "store",
+    "cel_expr_python": "alerts",
     "cryptography": "publisher",
     "google": "publisher",
     "prometheus_client": "metrics",

@@ -6,7 +6,7 @@ from importlib import metadata
 import typer
 
 from brokertape.cli import faults
-from brokertape.cli.commands import database, dead_letters, reading, running, watching
+from brokertape.cli.commands import alerting, database, dead_letters, reading, running, watching
 
 commands = typer.Typer(
     name="brokertape",
@@ -21,6 +21,7 @@ for part in (running, reading, database):
     commands.add_typer(part.commands)
 commands.add_typer(watching.commands, name="watch")
 commands.add_typer(dead_letters.commands, name="dead")
+commands.add_typer(alerting.commands, name="alert")
 
 
 def app() -> None:

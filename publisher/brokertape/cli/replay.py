@@ -103,7 +103,7 @@ def stretch_of(begin: str | None, end: str | None, day: str | None, codes: Seque
         midnight = moment_ms(_date(day))
         return Stretch(midnight, midnight + DAY_MS, named)
     if day is not None or begin is None or end is None:
-        raise SettingsError("what is to be replayed? Say --day 2026-05-08, or --from and --to")
+        raise SettingsError("which stretch of the past? Say --day 2026-05-08, or --from and --to")
     stretch = Stretch(moment_ms(begin), moment_ms(end), named)
     if stretch.begin >= stretch.end:
         raise SettingsError(f"--from {begin} is not before --to {end}")

@@ -1,4 +1,4 @@
-"""How a replay gets on: a bar in market time on a terminal, else a line of the log now and then."""
+"""How a replay, or a trial of rules, gets on: a bar in market time on a terminal, else a line of the log."""
 
 import asyncio
 import logging
@@ -21,10 +21,10 @@ LINE_EVERY_S = 30.0
 
 
 @asynccontextmanager
-async def shown(progress: Progress, begin: int, end: int) -> AsyncIterator[None]:
-    """Show on standard error how far a replay from `begin` to `end` (ms since 1970) is."""
+async def shown(progress: Progress, begin: int, end: int, done: str = "replayed") -> AsyncIterator[None]:
+    """Show on standard error how far a stretch from `begin` to `end` (ms since 1970) is `done`."""
     console = Console(stderr=True)
-    show = _show_bar(progress, begin, end, console) if console.is_terminal else _show_lines(progress, begin)
+    show = _show_bar(progress, begin, end, done, console) if console.is_terminal else _show_lines(progress, begin, done)
     showing = asyncio.create_task(show)
     try:
         yield
@@ -42,8 +42,8 @@ def where(at: int | None, begin: int) -> str:
     return "the lists before it" if at is None or at < begin else market_time(at)
 
 
-async def _show_bar(progress: Progress, begin: int, end: int, console: Console) -> None:
-    columns = (TextColumn("replay"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+async def _show_bar(progress: Progress, begin: int, end: int, done: str, console: Console) -> None:
+    columns = (TextColumn(done), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Bar(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
         task = bar.add_task("", total=max(1, end - begin))
         while True:
@@ -51,7 +51,7 @@ async def _show_bar(progress: Progress, begin: int, end: int, console: Console) 
             await asyncio.sleep(FRAME_EVERY_S)
 
 
-async def _show_lines(progress: Progress, begin: int) -> None:
+async def _show_lines(progress: Progress, begin: int, done: str) -> None:
     while True:
         await asyncio.sleep(LINE_EVERY_S)
-        logger.info("replayed up to %s", where(progress.at, begin))
+        logger.info("%s up to %s", done, where(progress.at, begin))

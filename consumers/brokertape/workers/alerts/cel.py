@@ -1,0 +1,160 @@
+"""Conditions in CEL (https://cel.dev), by the C++ engine that the CEL project wraps. Needs the extra `alerts`.
+
+CEL compares no integer with a floating-point number. A number that is written out is taken in either form: where the
+checker refuses `flow.turnover > 1000000`, the number is written as `1000000.0` and checked again.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from cel_expr_python import cel
+
+from brokertape.workers.alerts.errors import ExpressionError
+from brokertape.workers.alerts.expression import FieldType, NoAnswer, Values
+
+MAX_LENGTH = 2_000  # characters; the engine bounds nesting and the work of one evaluation by itself
+MAX_ATTEMPTS = 32  # forms of the numbers in one expression that are tried
+
+_TYPES = {
+    FieldType.BOOL: cel.Type.BOOL,
+    FieldType.INT: cel.Type.INT,
+    FieldType.DOUBLE: cel.Type.DOUBLE,
+    FieldType.STRING: cel.Type.STRING,
+    FieldType.STRINGS: cel.Type.List(cel.Type.STRING),
+}
+_TOKEN = re.compile(
+    r"""(?P<string>[rR]?(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))
+      | (?P<number>(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
+      | (?P<name>(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)
+      | (?P<comment>//.*)""",
+    re.VERBOSE,
+)
+# What the checker says: line and column, and the first of its sentences.
+_FAULT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_MISMATCH = re.compile(r"found no matching overload for '_(\S+)_' applied to '\((int|double), (int|double)\)'")
+_MEANINGS = tuple(
+    (re.compile(pattern), meaning)
+    for pattern, meaning in (
+        (_MISMATCH.pattern, r"`\1` stands between \2 and \3: put the integer into double(…), or round the number"),
+        (r"found no matching overload for '_?(.+?)_?' applied to '\(?(.*?)\)?'", r"`\1` does not go with (\2)"),
+        (r"undeclared reference to '([^']+)'", r"there is no field or function `\1`"),
+        (r"token recognition error at: '='|token recognition error at: '= '", "`=` is no operator, write `==`,"),
+        (r"mismatched input '<EOF>'", "something is missing"),
+        (r"^(.*?),? expecting \{.*", r"\1"),
+    )
+)
+_ABSENT = re.compile(r'No value with name "([^"]+)"')
+
+
+class CelExpression:
+    """A compiled condition."""
+
+    def __init__(self, text: str, names: frozenset[str], program: cel.Expression) -> None:
+        self.text = text
+        self.names = names
+        self._program = program
+
+    def __repr__(self) -> str:
+        return f"CelExpression({self.text!r})"
+
+    def evaluate(self, values: Values) -> bool | NoAnswer:
+        """Whether it holds. Only what it reads is handed over: every variable costs as much as a comparison."""
+        handed = {name: values[name] for name in self.names if name in values}
+        try:
+            found = self._program.eval(data=handed).value()
+        except RuntimeError as error:  # the engine's bound on the work of one evaluation
+            return NoAnswer(_reason(str(error)))
+        return found if isinstance(found, bool) else NoAnswer(_reason(str(found)))
+
+
+class Cel:
+    """The language. It keeps one environment per set of variables."""
+
+    def __init__(self) -> None:
+        self._environments: dict[tuple[tuple[str, FieldType], ...], cel.Env] = {}
+
+    def compile(self, text: str, types: Mapping[str, FieldType]) -> CelExpression:
+        """The condition `text`; see `Language`."""
+        if len(text) > MAX_LENGTH:
+            raise ExpressionError(f"{len(text)} characters: {MAX_LENGTH} at most")
+        program = _checked(self._environment(types), text)
+        if program.return_type() != cel.Type.BOOL:
+            raise ExpressionError(f"gives {program.return_type().name().lower()}, not true or false: compare it")
+        return CelExpression(text, _names(text, types), program)
+
+    def _environment(self, types: Mapping[str, FieldType]) -> cel.Env:
+        key = tuple(sorted(types.items(), key=lambda item: item[0]))
+        if key not in self._environments:
+            self._environments[key] = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in types.items()})
+        return self._environments[key]
+
+
+def _reason(words: str) -> str:
+    """Why there is no answer: the engine tells most errors as values, which show as `<class>: <words>`."""
+    absent = _ABSENT.search(words)
+    if absent is not None:
+        return f"{absent[1]} is absent"
+    return (words.partition(": ")[2] or words).partition(" [")[0]
+
+
+def _names(text: str, types: Mapping[str, FieldType]) -> frozenset[str]:
+    """The variables in `text`; of `kinds.exists` the `kinds`."""
+    found = [token["name"] for token in _TOKEN.finditer(text) if token["name"]]
+    return frozenset(name for written in found for name in (written, written.partition(".")[0]) if name in types)
+
+
+def _checked(environment: cel.Env, text: str) -> cel.Expression:
+    """Compile `text`; if need be with numbers in the form that the checker asks for, of several ways the first."""
+    faults: list[str] = []
+    tried: list[str] = [text]
+    for attempt in tried:  # grows meanwhile
+        try:
+            return environment.compile(attempt)
+        except RuntimeError as error:
+            fault = _FAULT.search(str(error))
+            if fault is None:
+                raise ExpressionError(str(error)) from error
+            if not _MISMATCH.search(fault[3]):  # no form of a number mends that
+                raise ExpressionError(_said(attempt, fault)) from error
+            faults.append(_said(attempt, fault))
+            tried += [other for other in _mended(attempt, fault) if other not in tried][: MAX_ATTEMPTS - len(tried)]
+    raise ExpressionError(faults[0])
+
+
+def _mended(text: str, fault: re.Match[str]) -> Iterator[str]:
+    """`text` with a number beside the operator that the checker points at in its other form."""
+    mismatch = _MISMATCH.search(fault[3])
+    if mismatch is None:
+        return
+    operator = _offset(text, int(fault[1]), int(fault[2]))
+    behind = operator + len(mismatch[1])
+    right = behind + len(text[behind:]) - len(text[behind:].lstrip(" \t\n(-"))
+    left = len(text[:operator].rstrip(" \t\n)"))
+    for token in _TOKEN.finditer(text):
+        if token["number"] and (token.start() == right or token.end() == left):
+            other = _other_form(token["number"])
+            if other is not None:
+                yield text[: token.start()] + other + text[token.end() :]
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    return sum(len(one) + 1 for one in text.split("\n")[: line - 1]) + column - 1
+
+
+def _other_form(number: str) -> str | None:
+    """`5` for `5.0` and the other way round; None for 5.5, which no integer is."""
+    if number.isdigit():
+        return f"{number}.0"
+    value = float(number)
+    return str(int(value)) if value.is_integer() else None
+
+
+def _said(text: str, fault: re.Match[str]) -> str:
+    """What the checker says, in words for whoever wrote the rule."""
+    line, column, words = int(fault[1]), int(fault[2]), fault[3].removeprefix("Syntax error: ")
+    here = text.split("\n")[line - 1][max(0, column - 1) :][:20].strip()
+    for pattern, meaning in _MEANINGS:
+        if (found := pattern.search(words)) is not None:
+            words = found.expand(meaning)
+            break
+    return f"{words} at {here!r}" if here else f"{words} at its end"

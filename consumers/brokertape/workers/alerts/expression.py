@@ -1,0 +1,56 @@
+"""The port to the language of conditions: two methods, so that the engine behind it can be changed.
+
+An expression sees flat variables, each of a fixed type. One that is absent is left out: what needs it has no answer,
+which is not the same as false.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+Value = bool | int | float | str | Sequence[str]
+Values = Mapping[str, Value]
+
+
+class FieldType(Enum):
+    """The types of variables, by the language's names for them."""
+
+    BOOL = "bool"
+    INT = "int"
+    DOUBLE = "double"
+    STRING = "string"
+    STRINGS = "list(string)"
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why an expression is neither true nor false: a value is absent, or cannot be worked with."""
+
+    reason: str
+
+
+class Expression(Protocol):
+    """A condition, checked when it was made."""
+
+    @property
+    def text(self) -> str:
+        """As it was written."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables that it reads."""
+
+    def evaluate(self, values: Values) -> bool | NoAnswer:
+        """Whether it holds for `values`, in which absent variables are left out. Raises nothing."""
+
+
+class Language(Protocol):
+    """What makes expressions."""
+
+    def compile(self, text: str, types: Mapping[str, FieldType]) -> Expression:
+        """The expression `text` over variables of these types.
+
+        Raises:
+            ExpressionError: It cannot be meant, or gives something else than true or false.
+        """

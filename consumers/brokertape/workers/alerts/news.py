@@ -1,0 +1,99 @@
+"""What one event says of its code, as rules look at it: broker by broker. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from brokertape.tape.changes import Change, Flow, Kind
+from brokertape.tape.diff import diff
+from brokertape.tape.events import ChangeEvent, TapeEvent
+from brokertape.tape.rows import ListView, Row, Side
+from brokertape.workers.alerts.known import Known
+
+CHANGE = "change"
+_NOTHING = Flow(net_vol=0, buy_vol=0, sell_vol=0, turnover=0.0, vwap=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One broker in an event: its row before and after, and its own trading in between, None where it is not known."""
+
+    broker: str
+    kinds: tuple[Kind, ...]
+    before: Row | None
+    after: Row | None
+    flow: Flow | None
+    has_turned: bool = False
+    """Whether it was last listed on the other side, on this date; it may have been off the list in between."""
+
+    @property
+    def side(self) -> Side | None:
+        """The side it is listed on, or, off the list, was."""
+        row = self.after or self.before
+        return None if row is None else row.side
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An event with the lists around it. `since` and `at` in ms since 1970: what changed, changed in between."""
+
+    kind: str
+    event_id: str
+    code: str
+    trading_date: str
+    since: int | None
+    at: int
+    view: ListView
+    rows: tuple[Row, ...]
+    records: tuple[Record, ...]
+
+    @classmethod
+    def of(cls, event: TapeEvent, rows: Sequence[Row], known: Known) -> "News":
+        """What `event` says, whose list is then `rows`; `known` is what was known before it."""
+        data = event.data
+        records = _changed(event, known) if isinstance(event, ChangeEvent) else _restated(known.rows, rows)
+        return cls(
+            kind=event.kind,
+            event_id=event.id,
+            code=data.code,
+            trading_date=data.trading_date,
+            since=data.since,
+            at=data.observed_at,
+            view=data.list,
+            rows=tuple(rows),
+            records=tuple(records),
+        )
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it tells of trading; any other event states the list anew."""
+        return self.kind == CHANGE
+
+    def everybody(self) -> list[Record]:
+        """The records, and one of everybody else on the list: nothing moved, so it traded nothing."""
+        moved = {(record.broker, record.after.rank, record.after.side) for record in self.records if record.after}
+        return [
+            *self.records,
+            *(unmoved(row) for row in self.rows if (row.broker_name, row.rank, row.side) not in moved),
+        ]
+
+
+def unmoved(row: Row) -> Record:
+    """A broker whose row stayed what it was."""
+    return Record(row.broker_name, (), row, row, None if None in row.numbers else _NOTHING)
+
+
+def _changed(event: ChangeEvent, known: Known) -> Iterable[Record]:
+    return [_record(change, known) for change in event.data.changes]
+
+
+def _record(change: Change, known: Known) -> Record:
+    name = change.broker_name
+    was = None if name in known.repeated or change.ordinal else known.last_sides.get(name)
+    has_turned = change.after is not None and was is not None and was != change.after.side
+    return Record(name, change.kinds, change.before, change.after, change.flow, has_turned)
+
+
+def _restated(before: Sequence[Row], after: Sequence[Row]) -> Iterable[Record]:
+    """Who differs between two lists that no trading connects."""
+    names = {row.broker_name for row in (*before, *after)}
+    return [Record(one.broker_name, one.kinds, one.before, one.after, None) for one in diff(before, after, names)]

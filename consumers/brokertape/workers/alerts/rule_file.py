@@ -1,0 +1,256 @@
+"""The file of rules: TOML, checked as a whole, and every fault told with its line."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from brokertape.tape.errors import InvalidCode
+from brokertape.tape.keys import check_code
+from brokertape.workers.alerts.cel import Cel
+from brokertape.workers.alerts.errors import ExpressionError, RuleFileError
+from brokertape.workers.alerts.expression import Expression, Language
+from brokertape.workers.alerts.news import CHANGE
+from brokertape.workers.alerts.rules import SIDES, About, Names, Rule, RuleSet, vocabulary
+from brokertape.workers.alerts.toml_lines import line_of
+
+MAX_BYTES = 1_000_000
+MAX_RULES = 1_000
+MAX_POLLS = 100
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_UNITS_MS = (86_400_000, 3_600_000, 60_000, 1_000)
+_PATTERN = re.compile(r"[*?\[]")
+
+
+def _duration_ms(text: object) -> object:
+    """`90s`, `5m`, `1h30m` in ms."""
+    found = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
+    if found is None:
+        raise ValueError("write a time as 90s, 5m or 1h30m")
+    return sum(int(part or 0) * unit for part, unit in zip(found.groups(), _UNITS_MS, strict=True))
+
+
+def _code_pattern(pattern: str) -> str:
+    if not _PATTERN.search(pattern):
+        try:
+            check_code(pattern)
+        except InvalidCode as error:
+            raise ValueError(str(error)) from error
+    return pattern
+
+
+Duration = Annotated[int, BeforeValidator(_duration_ms), Field(gt=0)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+CodePattern = Annotated[str, AfterValidator(_code_pattern)]
+Condition = Annotated[str, Field(min_length=1)]
+Kind = Literal["change", "baseline", "rollover", "correction"]
+
+
+class RuleTable(BaseModel):
+    """One `[[rule]]`, as it is written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Slug
+    text: Annotated[str, Field(max_length=500)] = ""
+    codes: Annotated[list[CodePattern], Field(min_length=1)] | None = None
+    brokers: Annotated[list[str], Field(min_length=1)] | None = None
+    sides: Annotated[list[Literal["buy", "sell"]], Field(min_length=1)] | None = None
+    when: Condition | None = None
+    until: Condition | None = None
+    over: Duration | None = None
+    polls: Annotated[int, Field(ge=2, le=MAX_POLLS)] | None = None
+    together: Annotated[list[Literal["brokers", "codes"]], Field(min_length=1)] | None = None
+    cooldown: Duration | None = None
+    on: Annotated[list[Kind], Field(min_length=1)] | None = None
+    stale_after: Duration | None = None
+
+    @property
+    def about(self) -> About:
+        """Whom it judges."""
+        if self.stale_after is not None:
+            return About.FRESHNESS
+        match "brokers" in (self.together or ()), "codes" in (self.together or ()):
+            case True, True:
+                return About.BASKET_TOGETHER
+            case True, False:
+                return About.TOGETHER
+            case False, True:
+                return About.BASKET
+            case _:
+                return About.BROKER
+
+
+class FileTable(BaseModel):
+    """The file, as it is written; its rules are looked at one by one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    groups: dict[Slug, Annotated[list[str], Field(min_length=1)]] = {}
+    names: dict[str, str] = {}
+    rule: Annotated[list[dict[str, Any]], Field(max_length=MAX_RULES)] = []
+
+
+def load_rules(path: Path, language: Language | None = None) -> RuleSet:
+    """The rules in `path`.
+
+    Raises:
+        RuleFileError: It cannot be read, or something in it cannot be meant: file, line and reason.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise RuleFileError(f"{path}: {error.strerror or error}") from error
+    if len(content) > MAX_BYTES:
+        raise RuleFileError(f"{path}: larger than {MAX_BYTES} bytes")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise RuleFileError(f"{path}: not UTF-8, at byte {error.start}") from error
+    return parse_rules(text, str(path), language)
+
+
+def parse_rules(text: str, name: str = "rules", language: Language | None = None) -> RuleSet:
+    """The rules in `text`; `name` is what error lines call it. Raises RuleFileError."""
+    return _Reader(text, name, language or Cel()).read()
+
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one text. Every fault becomes a RuleFileError with the line it stands on."""
+
+    text: str
+    name: str
+    language: Language
+
+    def read(self) -> RuleSet:
+        try:
+            tables = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise self._fault(_line_in(str(error)), str(error).partition(" (at ")[0]) from error
+        file = self._checked(TypeAdapter(FileTable), tables, self._line_in_file)
+        rules = [self._rule(file, index, table) for index, table in enumerate(file.rule)]
+        self._check_names(rules)
+        if not rules:
+            raise self._fault(1, "there is no [[rule]] in it")
+        return RuleSet(tuple(rules), dict(file.names))
+
+    def _rule(self, file: FileTable, index: int, written: Mapping[str, Any]) -> Rule:
+        def line(location: tuple[Any, ...]) -> int:
+            return self._line(index, str(location[0]) if location else None)
+
+        table = self._checked(TypeAdapter(RuleTable), written, line)
+        for key, reason in _conflicts(table):
+            raise self._fault(self._line(index, key), reason)
+        return self._compiled(file, index, table)
+
+    def _compiled(self, file: FileTable, index: int, table: RuleTable) -> Rule:
+        has_states = any((table.over, table.polls, table.together, table.until, table.stale_after))
+        return Rule(
+            name=table.name,
+            about=table.about,
+            when=self._condition(index, table, "when"),
+            until=self._condition(index, table, "until"),
+            is_edge=has_states,
+            codes=Names(table.codes or ()),
+            brokers=Names(self._members(file, index, table.brokers or ())),
+            sides=frozenset(table.sides or SIDES),
+            on=frozenset(table.on or (CHANGE,)),
+            over_ms=table.over,
+            polls=table.polls or 1,
+            cooldown_ms=table.cooldown or 0,
+            stale_after_ms=table.stale_after,
+            text=table.text,
+        )
+
+    def _condition(self, index: int, table: RuleTable, key: str) -> Expression | None:
+        text: str | None = getattr(table, key)
+        if text is None:
+            return None
+        try:
+            return self.language.compile(text, vocabulary(table.about, has_window=table.over is not None).types)
+        except ExpressionError as error:
+            raise self._fault(self._line(index, key), f"{table.name}: {key}: {error}") from error
+
+    def _members(self, file: FileTable, index: int, written: Iterable[str]) -> Iterable[str]:
+        """Names and patterns, with `@group` as those of the group."""
+        for name in written:
+            if not name.startswith("@"):
+                yield name
+            elif name[1:] in file.groups:
+                yield from file.groups[name[1:]]
+            else:
+                known = ", ".join(sorted(file.groups)) or "none"
+                raise self._fault(self._line(index, "brokers"), f"there is no group {name[1:]!r}; there is {known}")
+
+    def _check_names(self, rules: Iterable[Rule]) -> None:
+        seen: set[str] = set()
+        for index, rule in enumerate(rules):
+            if rule.name in seen:
+                raise self._fault(self._line(index, "name"), f"a second rule is called {rule.name!r}")
+            seen.add(rule.name)
+
+    def _checked(self, kind: TypeAdapter[_T], written: object, line: Callable[[tuple[Any, ...]], int]) -> _T:
+        try:
+            return kind.validate_python(written)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            place = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+            raise self._fault(line(first["loc"]), _words(place, first)) from error
+
+    def _line_in_file(self, location: tuple[Any, ...]) -> int:
+        table, key = (*map(str, location), "", "")[:2]
+        return line_of(self.text, table, key=key) if table in ("groups", "names") else line_of(self.text, "", key=table)
+
+    def _line(self, index: int, key: str | None) -> int:
+        return line_of(self.text, "rule", index, key)
+
+    def _fault(self, line: int, reason: str) -> RuleFileError:
+        return RuleFileError(f"{self.name}:{line}: {reason}")
+
+
+def _conflicts(table: RuleTable) -> Iterator[tuple[str, str]]:
+    """What does not go together in a rule: the key to point at, and why."""
+    name, together = table.name, table.together or ()
+    if table.stale_after is not None:
+        for key in ("when", "until", "over", "polls", "together", "brokers", "sides", "on"):
+            if getattr(table, key) is not None:
+                yield key, f"{name}: {key} does not go with stale_after, which is about a code that nobody looks at"
+    elif table.when is None:
+        yield "name", f"{name}: nothing says when: give it a condition, as when = \"'flipped' in kinds\""
+    if together and table.sides is not None:
+        yield "sides", f"{name}: sides does not go with together: ask for buyers, sellers or side in the condition"
+    if "codes" in together and table.polls is not None:
+        yield "polls", f"{name}: polls does not go with codes taken together: each is polled at its own times"
+    if "codes" in together and table.on is not None:
+        yield "on", f"{name}: on does not go with codes taken together: only changes count there"
+    if "brokers" in together and table.brokers is None:
+        yield "together", f"{name}: which brokers together? Name them in brokers"
+
+
+def _words(place: str, error: Mapping[str, Any]) -> str:
+    """A fault of a value in words."""
+    match error["type"]:
+        case "extra_forbidden":
+            return f"there is no key {place!r}"
+        case "missing":
+            return f"{place} is missing"
+        case "value_error":
+            return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+        case _:
+            return f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def _line_in(message: str) -> int:
+    """The line that the TOML reader names; at the end of the text it names none."""
+    found = re.search(r"at line (\d+)", message)
+    return int(found[1]) if found else 1

@@ -1,0 +1,93 @@
+"""What the rules remember, code by code: it moves with the code, and nothing else decides what comes next."""
+
+from dataclasses import dataclass, field
+
+from brokertape.tape.rows import Side
+from brokertape.workers.alerts.known import Known
+from brokertape.workers.alerts.window import Window
+
+
+@dataclass(slots=True)
+class Standing:
+    """How a rule stands with one broker, or with several together."""
+
+    is_on: bool = False
+    """It has fired, and what it fired for has not ended."""
+    fired_at: int | None = None
+    """When it fired last, in the data's time, ms since 1970."""
+    held: int = 0
+    """How many events in a row have found it to hold."""
+    last_side: Side | None = None
+    """The side on which several together were last certain to be, today."""
+    window: Window = field(default_factory=Window)
+
+    def forget_trading(self) -> None:
+        """What was traded and seen before does not count any more."""
+        self.held, self.last_side, self.window = 0, None, Window()
+
+    def is_cooling(self, now: int, cooldown_ms: int) -> bool:
+        """Whether it fired less than `cooldown_ms` ago."""
+        return self.fired_at is not None and now < self.fired_at + cooldown_ms
+
+
+@dataclass(slots=True)
+class CodeState:
+    """One code: its list, and every rule's standings with its brokers, by the broker's name; by "" several together."""
+
+    known: Known = field(default_factory=Known)
+    standings: dict[str, dict[str, Standing]] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=dict)
+    """By rule that takes brokers together: those of its brokers that were listed today."""
+
+    def standing(self, rule: str, broker: str) -> Standing:
+        """The rule's standing with a broker."""
+        return self.standings.setdefault(rule, {}).setdefault(broker, Standing())
+
+    def restate(self, *, is_new_date: bool, is_correction: bool) -> None:
+        """The list is stated anew. A new date begins with nothing but cooldowns; a correction voids what was summed.
+
+        A baseline of the same date says only that something may have been missed in between.
+        """
+        for of_rule in self.standings.values():
+            for standing in of_rule.values():
+                standing.held = 0
+                if is_new_date or is_correction:
+                    standing.forget_trading()
+                standing.is_on = standing.is_on and not is_new_date
+        if is_new_date or is_correction:
+            self.known.begin_anew()
+        if is_new_date:
+            self.members.clear()
+            self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        for rule, of_rule in self.standings.items():
+            self.standings[rule] = {name: one for name, one in of_rule.items() if one.fired_at is not None}
+
+
+@dataclass(slots=True)
+class Share:
+    """What one code contributes to a basket, on a date."""
+
+    trading_date: str
+    side: Side | None = None
+    window: Window = field(default_factory=Window)
+
+
+@dataclass(slots=True)
+class Basket:
+    """How a rule over several codes stands with one broker."""
+
+    standing: Standing = field(default_factory=Standing)
+    shares: dict[str, Share] = field(default_factory=dict)
+
+    def share(self, code: str, trading_date: str) -> Share:
+        """The code's share on that date; that of an earlier one counts no more."""
+        share = self.shares.get(code)
+        if share is None or share.trading_date != trading_date:
+            share = self.shares[code] = Share(trading_date)
+        return share
+
+    def sides(self, trading_date: str) -> dict[str, Side]:
+        """Where the broker stands, in the codes that show it on that date."""
+        return {code: one.side for code, one in self.shares.items() if one.side and one.trading_date == trading_date}
