@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # servers, proxies and loads are the tests' own
 
+import alerts
 import budget
 import history
 import latency
@@ -14,7 +15,7 @@ import storage
 import subscriber
 import workers
 
-NAMES = ("pipeline", "latency", "subscriber", "workers", "storage", "budget", "history")
+NAMES = ("pipeline", "latency", "subscriber", "workers", "storage", "alerts", "budget", "history")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--starts", type=int, default=5, help="subscriber: starts, of which the best counts")
     parser.add_argument("--consumed", type=int, default=20_000, help="workers: events on the tape")
     parser.add_argument("--stored", type=int, default=20_000, help="storage: events on the tape")
-    parser.add_argument("--passes", type=int, default=3, help="workers, storage: rounds, every way in turn")
+    parser.add_argument("--passes", type=int, default=3, help="workers, storage, alerts: rounds, every way in turn")
+    parser.add_argument("--judged", type=int, default=2_000, help="alerts: events that a hundred rules judge")
+    parser.add_argument("--windows", type=int, default=10_000, help="alerts: open windows that are weighed")
     parser.add_argument("--hours", type=int, default=4, help="budget: virtual hours a row")
     parser.add_argument("--real-seconds", type=float, default=300, help="budget: with a real publisher; 0: not")
     parser.add_argument("--minute", type=float, default=60, help="history: seconds of a real publisher; 0: not")
@@ -54,6 +57,8 @@ def main() -> None:
         workers.run(arguments.consumed, arguments.passes)
     if "storage" in names:
         storage.run(arguments.stored, arguments.passes)
+    if "alerts" in names:
+        alerts.run(arguments.judged, arguments.passes, arguments.windows)
     if "budget" in names:
         budget.run(arguments.hours, arguments.real_seconds)
     if "history" in names:

@@ -48,7 +48,7 @@ class ScriptedDay:
         self.asked_at = self.now
 
     def trade(self, broker: str, *, buy: int = 0, sell: int = 0, price: float = 100.0) -> "ScriptedDay":
-        """`broker` buys and sells so many shares."""
+        """`broker` buys and sells so many shares. `UBS#2` is a second broker with the name UBS."""
         one = self.traded.setdefault(broker, Traded())
         one.bought += buy
         one.sold += sell
@@ -109,7 +109,7 @@ class ScriptedDay:
         return Row(
             rank=rank,
             side=side,
-            broker_name=name,
+            broker_name=name.partition("#")[0],
             net_vol=net_vol,
             avg_price=one.turnover / total_vol,
             total_vol=float(total_vol),

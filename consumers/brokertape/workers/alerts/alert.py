@@ -26,7 +26,7 @@ class Alert:
     values: Mapping[str, Value]
 
 
-def alert_id(rule: str, broker: str, event_id: str) -> str:
-    """`<event id>/<rule>`, and for a broker 8 hex digits of its name's SHA-256: names hold any character."""
-    digest = f"/{hashlib.sha256(broker.encode()).hexdigest()[:8]}" if broker else ""
+def alert_id(rule: str, key: str, event_id: str) -> str:
+    """`<event id>/<rule>`, and for a broker 8 hex digits of its key's SHA-256: names hold any character."""
+    digest = f"/{hashlib.sha256(key.encode()).hexdigest()[:8]}" if key else ""
     return f"{event_id}/{rule}{digest}"

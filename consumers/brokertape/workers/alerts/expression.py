@@ -1,4 +1,4 @@
-"""The port to the language of conditions: two methods, so that the engine behind it can be changed.
+"""The port to the language of conditions: small, so that the engine behind it can be changed.
 
 An expression sees flat variables, each of a fixed type. One that is absent is left out: what needs it has no answer,
 which is not the same as false.
@@ -7,10 +7,12 @@ which is not the same as false.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 Value = bool | int | float | str | Sequence[str]
 Values = Mapping[str, Value]
+Facts = Any
+"""Values bound once, for any number of expressions over the same variables: binding costs more than evaluating."""
 
 
 class FieldType(Enum):
@@ -41,8 +43,8 @@ class Expression(Protocol):
     def names(self) -> frozenset[str]:
         """The variables that it reads."""
 
-    def evaluate(self, values: Values) -> bool | NoAnswer:
-        """Whether it holds for `values`, in which absent variables are left out. Raises nothing."""
+    def evaluate(self, facts: Facts) -> bool | NoAnswer:
+        """Whether it holds. Raises nothing."""
 
 
 class Language(Protocol):
@@ -54,3 +56,6 @@ class Language(Protocol):
         Raises:
             ExpressionError: It cannot be meant, or gives something else than true or false.
         """
+
+    def bind(self, values: Values, types: Mapping[str, FieldType]) -> Facts:
+        """Values of variables of these types, absent ones left out."""

@@ -1,9 +1,9 @@
 """What is remembered of one code between two events: its list, its day, and who was last seen on which side."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from brokertape.tape.diff import repeated_names
 from brokertape.tape.rows import Row, Side
 
 
@@ -29,7 +29,6 @@ class Known:
         """The list is now `rows`."""
         if trading_date != self.trading_date:
             self.repeated.clear()
-        names = Counter(row.broker_name for row in rows)
-        self.repeated |= {name for name, count in names.items() if count > 1 or not name}
+        self.repeated |= repeated_names(rows)
         self.rows, self.trading_date, self.event_id = tuple(rows), trading_date, event_id
         self.last_sides |= {row.broker_name: row.side for row in rows}

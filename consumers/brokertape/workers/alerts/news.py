@@ -1,23 +1,29 @@
 """What one event says of its code, as rules look at it: broker by broker. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from brokertape.tape.changes import Change, Flow, Kind
 from brokertape.tape.diff import diff
 from brokertape.tape.events import ChangeEvent, TapeEvent
 from brokertape.tape.rows import ListView, Row, Side
 from brokertape.workers.alerts.known import Known
+from brokertape.workers.alerts.window import Sums
 
 CHANGE = "change"
 _NOTHING = Flow(net_vol=0, buy_vol=0, sell_vol=0, turnover=0.0, vwap=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Record:
-    """One broker in an event: its row before and after, and its own trading in between, None where it is not known."""
+    """One broker in an event: its row before and after, and its own trading in between, None where it is not known.
+
+    `ordinal` tells apart brokers of one name, in the order of the list, as far as they can be: the first has 0.
+    """
 
     broker: str
+    ordinal: int
     kinds: tuple[Kind, ...]
     before: Row | None
     after: Row | None
@@ -26,13 +32,23 @@ class Record:
     """Whether it was last listed on the other side, on this date; it may have been off the list in between."""
 
     @property
+    def key(self) -> str:
+        """What it is remembered by: its name, and for a further one of that name the ordinal as well."""
+        return f"{self.broker}\0{self.ordinal}" if self.ordinal else self.broker
+
+    @property
     def side(self) -> Side | None:
         """The side it is listed on, or, off the list, was."""
         row = self.after or self.before
         return None if row is None else row.side
 
+    @cached_property
+    def sums(self) -> Sums:
+        """What it traded, as windows add it up."""
+        return Sums.of(self.flow)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class News:
     """An event with the lists around it. `since` and `at` in ms since 1970: what changed, changed in between."""
 
@@ -68,18 +84,31 @@ class News:
         """Whether it tells of trading; any other event states the list anew."""
         return self.kind == CHANGE
 
+    @cached_property
     def everybody(self) -> list[Record]:
         """The records, and one of everybody else on the list: nothing moved, so it traded nothing."""
-        moved = {(record.broker, record.after.rank, record.after.side) for record in self.records if record.after}
-        return [
-            *self.records,
-            *(unmoved(row) for row in self.rows if (row.broker_name, row.rank, row.side) not in moved),
-        ]
+        moved = {record.after.place for record in self.records if record.after}
+        return [*self.records, *(unmoved(row, nth) for row, nth in _numbered(self.rows) if row.place not in moved)]
 
 
-def unmoved(row: Row) -> Record:
+def unmoved(row: Row, ordinal: int = 0) -> Record:
     """A broker whose row stayed what it was."""
-    return Record(row.broker_name, (), row, row, None if None in row.numbers else _NOTHING)
+    return Record(row.broker_name, ordinal, (), row, row, None if None in row.numbers else _NOTHING)
+
+
+def gone(key: str) -> Record:
+    """A broker that is not listed, and was not before."""
+    name, _, ordinal = key.partition("\0")
+    return Record(name, int(ordinal or 0), (), None, None, None)
+
+
+def _numbered(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
+    """Rows, each with how many of its name stand before it."""
+    seen: dict[str, int] = {}
+    for row in rows:
+        ordinal = seen.get(row.broker_name, 0)
+        seen[row.broker_name] = ordinal + 1
+        yield row, ordinal
 
 
 def _changed(event: ChangeEvent, known: Known) -> Iterable[Record]:
@@ -90,10 +119,13 @@ def _record(change: Change, known: Known) -> Record:
     name = change.broker_name
     was = None if name in known.repeated or change.ordinal else known.last_sides.get(name)
     has_turned = change.after is not None and was is not None and was != change.after.side
-    return Record(name, change.kinds, change.before, change.after, change.flow, has_turned)
+    return Record(name, change.ordinal or 0, change.kinds, change.before, change.after, change.flow, has_turned)
 
 
 def _restated(before: Sequence[Row], after: Sequence[Row]) -> Iterable[Record]:
-    """Who differs between two lists that no trading connects."""
+    """Who differs between two lists that no trading connects: of nobody the flow is known."""
     names = {row.broker_name for row in (*before, *after)}
-    return [Record(one.broker_name, one.kinds, one.before, one.after, None) for one in diff(before, after, names)]
+    return [
+        Record(one.broker_name, one.ordinal or 0, one.kinds, one.before, one.after, None)
+        for one in diff(before, after, names)
+    ]

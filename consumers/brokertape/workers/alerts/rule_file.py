@@ -142,7 +142,7 @@ class _Reader:
         self._check_names(rules)
         if not rules:
             raise self._fault(1, "there is no [[rule]] in it")
-        return RuleSet(tuple(rules), dict(file.names))
+        return RuleSet(tuple(rules), self.language, dict(file.names))
 
     def _rule(self, file: FileTable, index: int, written: Mapping[str, Any]) -> Rule:
         def line(location: tuple[Any, ...]) -> int:

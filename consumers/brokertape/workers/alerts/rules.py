@@ -7,7 +7,7 @@ from enum import Enum
 from fnmatch import translate
 from functools import cached_property
 
-from brokertape.workers.alerts.expression import Expression
+from brokertape.workers.alerts.expression import Expression, Language
 from brokertape.workers.alerts.news import CHANGE
 from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView, Vocabulary
 
@@ -110,17 +110,13 @@ class Rule:
         """What its conditions may ask."""
         return vocabulary(self.about, has_window=self.over_ms is not None)
 
-    @property
-    def looks_at_everybody(self) -> bool:
-        """Whether it has to judge those as well whose row stayed what it was."""
-        return self.polls > 1 or self.about.is_together
-
 
 @dataclass(frozen=True)
 class RuleSet:
-    """All rules of a file, and the names of codes to use in messages."""
+    """All rules of a file, what their conditions are written in, and the names of codes to use in messages."""
 
     rules: Sequence[Rule]
+    language: Language
     code_names: Mapping[str, str] = field(default_factory=dict)
     _by_code: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
 

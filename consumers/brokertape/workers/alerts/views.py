@@ -344,7 +344,7 @@ class BasketView(WindowView):
 _WINDOW = frozenset(fields_of(WindowView))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vocabulary:
     """The fields that a kind of rule may ask."""
 
@@ -355,12 +355,12 @@ class Vocabulary:
         """That of a view; sums over a window only where there is one."""
         return cls({name: one for name, one in fields_of(view).items() if has_window or name not in _WINDOW})
 
-    @property
+    @cached_property
     def types(self) -> dict[str, FieldType]:
         """As an expression is checked against."""
         return {name: one.kind for name, one in self.fields.items()}
 
     def values(self, view: View, names: frozenset[str]) -> dict[str, Value]:
         """What `view` says to `names`; what is absent is left out."""
-        found = ((name, self.fields[name].get(view)) for name in names)
-        return {name: value for name, value in found if value is not None}
+        fields = self.fields
+        return {name: value for name in names if (value := fields[name].get(view)) is not None}

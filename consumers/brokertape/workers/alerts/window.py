@@ -1,15 +1,15 @@
 """Sums of a broker's own trading over a stretch of time: by the data's time, bounded, and never too much. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from brokertape.tape.changes import Flow
 
 MOST_PARTS = 256  # beyond, the older half is added up two by two: a long window gets coarser, never longer
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """What was traded: shares, `turnover` and `net_value` in HKD; `unknown` counts the changes that hide it."""
 
     bought: int = 0
@@ -23,32 +23,22 @@ class Sums:
     def of(cls, flow: Flow | None) -> "Sums":
         """One interval's. Without gross volumes at least the net is known: that much was bought or sold."""
         if flow is None:
-            return cls(unknown=1)
+            return HIDDEN
         net = flow.net_vol
         return cls(
-            bought=max(net, 0) if flow.buy_vol is None else flow.buy_vol,
-            sold=max(-net, 0) if flow.sell_vol is None else flow.sell_vol,
-            net=net,
-            turnover=flow.turnover or 0.0,
-            net_value=net * (flow.vwap or 0.0),
-        )
-
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(
-            self.bought + other.bought,
-            self.sold + other.sold,
-            self.net + other.net,
-            self.turnover + other.turnover,
-            self.net_value + other.net_value,
-            self.unknown + other.unknown,
+            max(net, 0) if flow.buy_vol is None else flow.buy_vol,
+            max(-net, 0) if flow.sell_vol is None else flow.sell_vol,
+            net,
+            flow.turnover or 0.0,
+            net * (flow.vwap or 0.0),
         )
 
 
 NOTHING = Sums()
+HIDDEN = Sums(unknown=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """The trading of one interval, `since` to `at` (ms since 1970)."""
 
     since: int
@@ -57,7 +47,7 @@ class Part:
 
     def with_next(self, later: "Part") -> "Part":
         """Both as one interval."""
-        return Part(min(self.since, later.since), max(self.at, later.at), self.sums + later.sums)
+        return Part(min(self.since, later.since), max(self.at, later.at), total((self.sums, later.sums)))
 
 
 @dataclass(slots=True)
@@ -79,17 +69,16 @@ class Window:
     def sums(self, now: int, over_ms: int) -> Sums:
         """What was traded in the `over_ms` before `now`; what is older is forgotten."""
         begin = now - over_ms
-        if self.parts and min(part.since for part in self.parts) < begin:
+        if self.parts and self.parts[0].since < begin:  # the oldest comes first
             self.parts = [part for part in self.parts if part.since >= begin]
-        return total(part.sums for part in self.parts)
+        return total([part.sums for part in self.parts])
 
 
-def total(sums: Iterable[Sums]) -> Sums:
+def total(sums: Sequence[Sums]) -> Sums:
     """All of `sums` together."""
-    found = NOTHING
-    for one in sums:
-        found += one
-    return found
+    if len(sums) < 2:
+        return sums[0] if sums else NOTHING
+    return Sums(*map(sum, zip(*sums, strict=True)))
 
 
 def _coarser(parts: list[Part]) -> list[Part]:

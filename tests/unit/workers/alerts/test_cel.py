@@ -21,6 +21,7 @@ VALUES: Values = {
     "kinds": ["flipped", "net"],
     "is_listed": True,
 }
+FACTS = Cel().bind(VALUES, TYPES)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ VALUES: Values = {
 )
 def test_a_number_is_taken_in_either_form(text: str) -> None:
     """Integers and floating-point numbers are compared as they were meant."""
-    assert Cel().compile(text, TYPES).evaluate(VALUES) is True
+    assert Cel().compile(text, TYPES).evaluate(FACTS) is True
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_what_cannot_be_meant_is_said_in_words(text: str, reason: str) -> None:
 )
 def test_without_an_answer_there_is_a_reason(text: str, reason: str) -> None:
     """Neither true nor false, and nothing is raised."""
-    assert Cel().compile(text, TYPES).evaluate(VALUES) == NoAnswer(reason)
+    assert Cel().compile(text, TYPES).evaluate(FACTS) == NoAnswer(reason)
 
 
 def test_an_expression_names_what_it_reads() -> None:
@@ -92,4 +93,4 @@ def test_work_without_end_is_cut_off() -> None:
     """A rule cannot hold up the tape: the engine bounds what one evaluation may do."""
     numbers = str(list(range(100)))
     text = f"{numbers}.all(a, {numbers}.all(b, {numbers}.all(c, a + b + c >= 0)))"
-    assert Cel().compile(text, TYPES).evaluate(VALUES) == NoAnswer("Iteration budget exceeded")
+    assert Cel().compile(text, TYPES).evaluate(FACTS) == NoAnswer("Iteration budget exceeded")

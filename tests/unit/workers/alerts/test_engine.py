@@ -240,9 +240,17 @@ def test_a_new_date_begins_with_nothing_but_cooldowns() -> None:
 
 
 def test_two_brokers_of_one_name_do_not_turn() -> None:
-    """Nobody can tell which of them is on which side."""
+    """Nobody can tell which of them is on which side, for the rest of the day."""
     judged, day = Judged(rule('when = "turned"')), a_day(gs=500)
-    day.repeated = frozenset({GS})
-    fired(judged, day.baseline())
-    judged.engine._codes["HK.00700"].known.repeated.add(GS)
-    assert fired(judged, day.trade(GS, sell=900).poll()) == []
+    fired(judged, day.trade(f"{GS}#2", sell=500).baseline())
+    assert fired(judged, day.trade(GS, sell=900).poll(), day.trade(f"{GS}#2", buy=900).poll()) == []
+
+
+def test_two_brokers_of_one_name_are_counted_apart() -> None:
+    """Each has an id of its own, and what one does is not held against the other."""
+    judged, day = Judged(rule("polls = 3", """when = "side == 'buy'" """, f'brokers = ["{GS}"]')), a_day(gs=500)
+    fired(judged, day.trade(f"{GS}#2", buy=300).baseline())
+    assert fired(judged, *(day.trade(UBS, buy=100).poll() for _ in range(2))) == []
+    alerts = judged.take(day.trade(UBS, buy=100).poll())
+    assert [alert.broker for alert in alerts] == [GS, GS]
+    assert len({alert.id for alert in alerts}) == 2

@@ -1,0 +1,266 @@
+"""One judge a rule: what the rule makes of an event. Pure; all time is the data's."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from brokertape.tape.rows import Side
+from brokertape.workers.alerts import wording
+from brokertape.workers.alerts.expression import Expression, Facts, Language, NoAnswer, Value
+from brokertape.workers.alerts.news import News, Record, gone, unmoved
+from brokertape.workers.alerts.rules import SIDES, About, Rule, RuleSet
+from brokertape.workers.alerts.state import Basket, CodeState, Standing
+from brokertape.workers.alerts.tally import Tally
+from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView, View, Vocabulary
+from brokertape.workers.alerts.window import NOTHING, Part, Sums, Window, total
+
+
+class Finding(NamedTuple):
+    """That a rule fires: on whom, in words, and what its conditions saw. `key` tells brokers of one name apart."""
+
+    key: str
+    broker: str
+    message: str
+    values: dict[str, Value]
+
+
+class Shared:
+    """Of one event: what conditions without sums see of each broker, bound once for all rules."""
+
+    def __init__(self, news: News, language: Language, vocabulary: Vocabulary, names: frozenset[str]) -> None:
+        self._news = news
+        self._language = language
+        self._vocabulary = vocabulary
+        self._names = names
+        self._facts: dict[int, Facts] = {}
+
+    def facts(self, record: Record) -> Facts:
+        """What they see of a broker."""
+        found = self._facts.get(id(record))
+        if found is None:
+            values = self._vocabulary.values(BrokerView(self._news, record, NOTHING), self._names)
+            found = self._facts[id(record)] = self._language.bind(values, self._vocabulary.types)
+        return found
+
+
+class Judge(ABC):
+    """Judges by one rule, and counts what came of it."""
+
+    def __init__(self, rule: Rule, language: Language) -> None:
+        self.rule = rule
+        self.tally = Tally()
+        self._language = language
+        conditions = (rule.when, rule.until)
+        self._names = frozenset().union(*(one.names for one in conditions if one is not None))
+        self._types = rule.vocabulary.types
+
+    @abstractmethod
+    def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
+        """What the rule finds in an event of `code`."""
+
+    def forget(self, code: str) -> None:  # noqa: B027 - most keep nothing of their own
+        """What was gathered of a code over events does not count any more."""
+
+    def _facts(self, view: View) -> Facts:
+        return self._language.bind(self.rule.vocabulary.values(view, self._names), self._types)
+
+    def _asks(self, condition: Expression | None, facts: Facts) -> bool:
+        """Whether a condition holds. One without an answer does not; it is counted."""
+        if condition is None:
+            return False
+        tally = self.tally
+        tally.judged += 1
+        answer = condition.evaluate(facts)
+        if isinstance(answer, NoAnswer):
+            tally.add_no_answer(answer.reason)
+            return False
+        tally.held += answer
+        return answer
+
+    def _fires(self, standing: Standing, facts: Facts, now: int, *, is_in_scope: bool = True) -> bool:
+        """Whether the rule fires now; changes how it stands."""
+        is_held = is_in_scope and self._asks(self.rule.when, facts)
+        standing.held = standing.held + 1 if is_held else 0
+        is_held = standing.held >= self.rule.polls
+        if self.rule.is_edge:
+            if standing.is_on:
+                standing.is_on = not self._has_ended(facts, is_held)
+                return False
+            standing.is_on = is_held
+        return is_held and self._may_fire(standing, now)
+
+    def _has_ended(self, facts: Facts, is_held: bool) -> bool:
+        return not is_held if self.rule.until is None else self._asks(self.rule.until, facts)
+
+    def _may_fire(self, standing: Standing, now: int) -> bool:
+        if standing.is_cooling(now, self.rule.cooldown_ms):
+            self.tally.cooling += 1
+            return False
+        standing.fired_at = now
+        self.tally.fired += 1
+        return True
+
+    def _finding(self, key: str, message: str, view: View) -> Finding:
+        return Finding(
+            key, key.partition("\0")[0], message, dict(sorted(self.rule.vocabulary.values(view, self._names).items()))
+        )
+
+
+class PlainJudge(Judge):
+    """Of single brokers, event by event: nothing is remembered but when it fired."""
+
+    def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
+        """Everybody who moved and is in the scope."""
+        rule = self.rule
+        if news.kind not in rule.on:
+            return
+        is_any_side = len(rule.sides) == len(SIDES)
+        for record in news.records:
+            if record.broker not in rule.brokers or not (is_any_side or record.side in rule.sides):
+                continue
+            is_held = self._asks(rule.when, shared.facts(record))
+            if is_held and self._may_fire(code.standing(rule.name, record.key), news.at):
+                message = wording.about_broker(record, news, None, None)
+                yield self._finding(record.key, message, BrokerView(news, record, NOTHING))
+
+
+class BrokerJudge(Judge):
+    """Of single brokers, over several events: sums, persistence, states that begin and end."""
+
+    def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
+        """Everybody who moved; where it counts events in a row, everybody."""
+        standings = code.standings.setdefault(self.rule.name, {})
+        for record in self._records(standings, news):
+            standing = standings.get(record.key)
+            if standing is None:
+                standing = standings[record.key] = Standing()
+            yield from self._judge(standing, record, news, shared)
+
+    def _judge(self, standing: Standing, record: Record, news: News, shared: Shared) -> Iterator[Finding]:
+        rule, over_ms = self.rule, self.rule.over_ms
+        sums = NOTHING
+        if over_ms is not None:
+            self._rest_before(standing, news, record, over_ms)
+            sums = summed(standing.window, news, [record], over_ms)
+        if news.kind not in rule.on:
+            return
+        facts = shared.facts(record) if over_ms is None else self._facts(BrokerView(news, record, sums))
+        is_in_scope = record.side is None or record.side in rule.sides
+        if self._fires(standing, facts, news.at, is_in_scope=is_in_scope):
+            told = None if over_ms is None else sums
+            message = wording.about_broker(record, news, told, over_ms)
+            yield self._finding(record.key, message, BrokerView(news, record, sums))
+
+    def _records(self, standings: dict[str, Standing], news: News) -> list[Record]:
+        brokers = self.rule.brokers
+        if self.rule.polls == 1:
+            return [record for record in news.records if record.broker in brokers]
+        found = [record for record in news.everybody if record.broker in brokers]
+        seen = {record.key for record in found}
+        # Who has been off the list for several events is in none of them.
+        return found + [gone(key) for key, one in standings.items() if one.held and key not in seen]
+
+    def _rest_before(self, standing: Standing, news: News, record: Record, over_ms: int) -> None:
+        """Between two events time goes by: what held may have ended before this one, when sums had run out."""
+        if not standing.is_on or news.since is None:
+            return
+        then = unmoved(record.before) if record.before else gone(record.key)
+        facts = self._facts(BrokerView(news, then, standing.window.sums(news.since, over_ms)))
+        standing.is_on = not self._has_ended(facts, self._asks(self.rule.when, facts))
+
+
+class TogetherJudge(Judge):
+    """Of several brokers in one code."""
+
+    def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
+        """All of them as one, by every event."""
+        standing = code.standing(self.rule.name, "")
+        view = together(self.rule, code, news, standing)
+        if news.kind in self.rule.on and self._fires(standing, self._facts(view), news.at):
+            yield self._finding("", wording.about_together(view, news, self.rule.over_ms), view)
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """Whom a rule takes across codes, as one of them shows it."""
+
+    key: str
+    broker: str
+    side: Side | None
+    moved: list[Record]
+
+
+class BasketJudge(Judge):
+    """Of a broker, or several, across codes, which may come in any order between each other."""
+
+    def __init__(self, rule: Rule, language: Language) -> None:
+        super().__init__(rule, language)
+        self._baskets: dict[str, Basket] = {}
+
+    def forget(self, code: str) -> None:
+        """The code's share of every basket."""
+        for basket in self._baskets.values():
+            basket.shares.pop(code, None)
+
+    def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
+        """Whoever moved, with all its codes."""
+        rule = self.rule
+        for one in self._shares(code, news):
+            basket = self._baskets.setdefault(one.key, Basket())
+            share = basket.share(news.code, news.trading_date)
+            share.side = one.side
+            if rule.over_ms is not None:
+                summed(share.window, news, one.moved, rule.over_ms)
+            if one.moved and news.kind in rule.on:
+                view = BasketView(news, one.broker, basket.sides(news.trading_date), self._sums(basket, news.at))
+                if self._fires(basket.standing, self._facts(view), news.at):
+                    yield self._finding(one.key, wording.about_basket(view, news, rule.over_ms), view)
+
+    def _shares(self, code: CodeState, news: News) -> Iterator[_Share]:
+        if self.rule.about.is_together:
+            view = together(self.rule, code, news, code.standing(self.rule.name, ""))
+            yield _Share("", "", view.side, [record for record in view.records if record.kinds])
+            return
+        for record in news.everybody:
+            if record.broker in self.rule.brokers:
+                side = None if record.after is None else record.after.side
+                yield _Share(record.key, record.broker, side, [record] if record.kinds else [])
+
+    def _sums(self, basket: Basket, now: int) -> Sums:
+        if self.rule.over_ms is None:
+            return NOTHING
+        return total([share.window.sums(now, self.rule.over_ms) for share in basket.shares.values()])
+
+
+def judge_of(rule: Rule, rules: RuleSet) -> Judge:
+    """The judge of a rule about trading."""
+    if rule.about.is_basket:
+        return BasketJudge(rule, rules.language)
+    if rule.about is About.TOGETHER:
+        return TogetherJudge(rule, rules.language)
+    is_plain = not rule.is_edge and rule.over_ms is None and rule.polls == 1
+    return (PlainJudge if is_plain else BrokerJudge)(rule, rules.language)
+
+
+def together(rule: Rule, code: CodeState, news: News, standing: Standing) -> TogetherView:
+    """The rule's brokers as one; `standing` remembers their sums and on which side they were last certain to be."""
+    records = [record for record in news.everybody if record.broker in rule.brokers]
+    met = code.members.setdefault(rule.name, set())
+    met |= {record.broker for record in records if record.after is not None}
+    moved = [record for record in records if record.kinds]
+    sums = NOTHING if rule.over_ms is None else summed(standing.window, news, moved, rule.over_ms)
+    view = TogetherView(news, records, rule.brokers.plain | met, sums, is_certain=not rule.brokers.has_patterns)
+    if view.side is not None:
+        view.has_turned = standing.last_side not in (None, view.side)
+        standing.last_side = view.side
+    return view
+
+
+def summed(window: Window, news: News, records: Sequence[Record], over_ms: int) -> Sums:
+    """What was traded in the window, with what `records` add to it."""
+    if news.is_change and news.since is not None:
+        sums = total([record.sums for record in records if record.kinds])
+        if sums != NOTHING:
+            window.add(Part(news.since, news.at, sums))
+    return window.sums(news.at, over_ms)
