@@ -21,7 +21,7 @@ from brokertape.workers.alerts.window import Part, Sums
 from subscriber import CODES, morning
 
 RULES = 100
-WINDOW_PARTS = 15  # a window of five minutes on a code that changes every 20 s
+WINDOW_MS, WINDOW_PARTS = 300_000, 15  # five minutes, of a code that changes every 20 s
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,8 @@ def windows(count: int) -> Iterator[Standing]:
     for number in range(count):
         standing = Standing()
         for part in range(WINDOW_PARTS):
-            standing.window.add(
-                Part(20_000 * part + number, 20_000 * (part + 1) + number, Sums(100, 50, 50, 7e4, 3e4, 0))
-            )
+            since = 20_000 * part + number
+            standing.window.add(Part(since, since + 20_000, Sums(100, 50, 50, 7e4, 3e4, 0)), WINDOW_MS)
         yield standing
 
 

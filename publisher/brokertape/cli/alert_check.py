@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brokertape.cli.faults import OK
-from brokertape.cli.lines import plain
+from brokertape.tape.wording import plain
 from brokertape.workers.alerts.rule_file import load_rules
 from brokertape.workers.alerts.rules import Names, Rule
 from brokertape.workers.alerts.samples import sample_text
@@ -35,6 +35,8 @@ def print_samples() -> int:
 def _lines(rule: Rule) -> Iterator[str]:
     """What a rule looks for, in short lines; the names in them come from the file."""
     yield f"{rule.name}: {rule.about.value}"
+    if rule.text:
+        yield rule.text
     scopes = (("codes", rule.codes), ("brokers", rule.brokers))
     yield from (f"of {what} {_scope(names)}" for what, names in scopes if names.patterns)
     yield _condition(rule)

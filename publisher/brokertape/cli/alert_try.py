@@ -1,6 +1,7 @@
 """`brokertape alert try`: rules over a stored stretch, and what would have fired."""
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,16 +16,18 @@ from brokertape.cli.faults import OK, NothingStored, SettingsError
 from brokertape.cli.player import Progress
 from brokertape.cli.replay_progress import market_time, shown
 from brokertape.cli.settings import Settings
+from brokertape.tape.wording import plain
 from brokertape.workers.alerts.alert import Alert
 from brokertape.workers.alerts.engine import Engine
 from brokertape.workers.alerts.rule_file import load_rules
-from brokertape.workers.alerts.rules import RuleSet
+from brokertape.workers.alerts.rules import About, RuleSet
 from brokertape.workers.alerts.tally import Tally
-from brokertape.workers.alerts.wording import plain
 from brokertape.workers.storage.database import open_readonly
 from brokertape.workers.storage.moments import Happened, Moment, PlaybackCounts
 from brokertape.workers.storage.playback import Plan, Stretch, moments, plan_of
 from brokertape.workers.storage.port import Database
+
+logger = logging.getLogger("brokertape.cli.alert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,11 @@ async def try_rules(settings: Settings, *, wish: Wish) -> int:
     counts = PlaybackCounts()
     async with open_readonly(settings.store.database) as database:
         plan = await _plan(database, wish.stretch)
-        told = await _play(database, plan, engine, counts, wish)
+        told, judged = await _play(database, plan, engine, counts, wish)
     if not wish.as_json:
-        _print_summary(told, engine.tallies, counts, explain=wish.explain)
+        _print_tallies(engine.tallies, explain=wish.explain)
+        holes = f", {counts.holes} holes ({counts.skipped} events left out)" if counts.holes else ""
+        print(f"{told} alert{'s' * (told != 1)} on {judged} events{holes}")  # noqa: T201
     return OK
 
 
@@ -62,7 +67,11 @@ def _chosen(rules: RuleSet, names: frozenset[str]) -> RuleSet:
     if unknown:
         known = ", ".join(rule.name for rule in rules.rules)
         raise SettingsError(f"--rule {min(unknown)}: there is none of that name; there are {known}")
-    return replace(rules, rules=[rule for rule in rules.rules if not names or rule.name in names])
+    chosen = [rule for rule in rules.rules if not names or rule.name in names]
+    for rule in chosen:
+        if rule.about is About.FRESHNESS:
+            logger.warning("%s is not tried: looks that found nothing are not stored", rule.name)
+    return replace(rules, rules=[rule for rule in chosen if rule.about is not About.FRESHNESS])
 
 
 async def _plan(database: Database, stretch: Stretch) -> Plan:
@@ -73,17 +82,20 @@ async def _plan(database: Database, stretch: Stretch) -> Plan:
     return plan
 
 
-async def _play(database: Database, plan: Plan, engine: Engine, counts: PlaybackCounts, wish: Wish) -> int:
-    """Everything from the lists before the stretch on is judged; told is what fires in it. How much that was."""
+async def _play(database: Database, plan: Plan, engine: Engine, counts: PlaybackCounts, wish: Wish) -> tuple[int, int]:
+    """Judge everything from the lists before the stretch on; told and counted is what lies in it: alerts, events."""
     progress, told = Progress(), 0
     async with shown(progress, plan.first_at, plan.last_at, "judged"):
         async for moment in moments(database, plan, counts):
+            if moment.at >= wish.stretch.begin and not progress.events:
+                engine.count_anew()
             for alert in _judge(engine, moment):
                 if alert.at >= wish.stretch.begin:
                     _print(alert, wish)
                     told += 1
             progress.at = moment.at
-    return told
+            progress.events += isinstance(moment, Happened) and moment.at >= wish.stretch.begin
+    return told, progress.events
 
 
 def _judge(engine: Engine, moment: Moment) -> Iterable[Alert]:
@@ -106,15 +118,14 @@ def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _print_summary(told: int, tallies: dict[str, Tally], counts: PlaybackCounts, *, explain: bool) -> None:
+def _print_tallies(tallies: dict[str, Tally], *, explain: bool) -> None:
+    if not explain:
+        return
     console = Console(highlight=False)
-    if explain:
-        console.print(_table(tallies))
-        for name, tally in tallies.items():
-            for reason, count in tally.no_answers.most_common():
-                console.print(Text(plain(f"{name}: {count} times no answer, so no match: {reason}")))
-    holes = f", {counts.holes} holes ({counts.skipped} events left out)" if counts.holes else ""
-    console.print(f"{told} alert{'s' * (told != 1)} on {counts.played} events{holes}")
+    console.print(_table(tallies))
+    for name, tally in tallies.items():
+        for reason, count in tally.no_answers.most_common():
+            console.print(Text(plain(f"{name}: {count} times no answer, so no match: {reason}")))
 
 
 def _table(tallies: dict[str, Tally]) -> Table:

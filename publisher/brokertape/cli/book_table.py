@@ -7,8 +7,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from brokertape.cli.lines import clock_time, plain, shares
 from brokertape.tape.rows import LISTED_PER_SIDE, Row
+from brokertape.tape.wording import clock_time, plain, shares
 
 MAX_NAME_CELLS = 28
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from rich.text import Text
 
-from brokertape.cli.lines import plain
+from brokertape.tape.wording import plain
 
 
 class Verdict(StrEnum):

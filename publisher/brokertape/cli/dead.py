@@ -9,13 +9,13 @@ from typing import Any
 from rich.console import Console
 
 from brokertape.cli.faults import OK, UNHEALTHY, SettingsError
-from brokertape.cli.lines import plain
 from brokertape.cli.redis_link import find_keys, open_redis
 from brokertape.cli.settings import Settings
 from brokertape.cli.tape_state import read_groups
 from brokertape.tape.connection import RedisClient
 from brokertape.tape.keys import Keys, check_name
 from brokertape.tape.market_time import HKT
+from brokertape.tape.wording import plain
 from brokertape.workers.dead import DeadLetters, Fate, Letter, LetterId
 
 Act = Callable[[DeadLetters, LetterId], Awaitable[str | None]]

@@ -16,6 +16,7 @@ from brokertape.tape.events import (
 )
 from brokertape.tape.market_time import HKT
 from brokertape.tape.rows import Row
+from brokertape.tape.wording import plain, shares
 
 MAX_CHANGES = 4  # told one by one in a line; the rest is counted
 
@@ -23,21 +24,6 @@ MAX_CHANGES = 4  # told one by one in a line; the rest is counted
 def line_of(event: Event) -> str:
     """`event` in one line: market time, code or name, kind, and what it says."""
     return f"{_time(event)}  {plain(event.subject):<10} {event.kind:<10} {_text(event)}"
-
-
-def plain(text: str) -> str:
-    """`text` without control characters: names come from outside and must not steer a terminal."""
-    return "".join(character if character.isprintable() else "�" for character in text)
-
-
-def clock_time(epoch_ms: int) -> str:
-    """A moment as the market's clock shows it."""
-    return datetime.fromtimestamp(epoch_ms / 1000, HKT).strftime("%H:%M:%S")
-
-
-def shares(volume: int | None) -> str:
-    """A volume with its sign and thousands; a dash for one that is not known."""
-    return "–" if volume is None else f"{volume:+,}"
 
 
 def _time(event: Event) -> str:

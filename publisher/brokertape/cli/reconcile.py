@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from brokertape.cli.faults import OK, UNHEALTHY, NothingStored, SettingsError
-from brokertape.cli.lines import plain, shares
 from brokertape.cli.settings import Settings
 from brokertape.tape.keys import check_code
+from brokertape.tape.wording import plain, shares
 from brokertape.workers.storage.database import open_readonly
 from brokertape.workers.storage.final_lists import FinalLists, Origin, final_lists, latest_date
 from brokertape.workers.storage.port import Database

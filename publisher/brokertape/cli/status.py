@@ -13,11 +13,11 @@ from rich.text import Text
 from brokertape.cli.book_table import age_text
 from brokertape.cli.faults import OK, UNHEALTHY
 from brokertape.cli.health import TapeState, troubles
-from brokertape.cli.lines import plain
 from brokertape.cli.redis_link import find_keys, open_redis
 from brokertape.cli.settings import Settings
 from brokertape.cli.tape_state import read_tape_state
 from brokertape.cli.watch import wanted_by
+from brokertape.tape.wording import plain
 
 
 async def status(settings: Settings, *, as_json: bool) -> int:

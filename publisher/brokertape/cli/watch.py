@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from brokertape.cli.faults import OK, UNHEALTHY, NoTape, SettingsError
-from brokertape.cli.lines import plain
 from brokertape.cli.redis_link import find_keys, open_redis
 from brokertape.cli.settings import Settings, shown_default
 from brokertape.publisher.watch import Wanted, WatchList
 from brokertape.tape.keys import check_code
 from brokertape.tape.want import Want
+from brokertape.tape.wording import plain
 
 
 async def add(settings: Settings, *, codes: Sequence[str], weight: float, max_staleness_s: float | None) -> int:

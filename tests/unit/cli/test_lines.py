@@ -2,7 +2,7 @@
 
 import pytest
 
-from brokertape.cli.lines import line_of, plain, shares
+from brokertape.cli.lines import line_of
 from brokertape.tape.changes import Change
 from brokertape.tape.events import (
     ChangeEvent,
@@ -15,6 +15,7 @@ from brokertape.tape.events import (
     WatermarkEntry,
     WatermarkEvent,
 )
+from brokertape.tape.wording import plain, shares
 from support.tables import row
 from support.tape_factory import TapeFactory
 

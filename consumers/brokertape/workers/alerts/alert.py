@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brokertape.workers.alerts.expression import Value
+from brokertape.workers.alerts.state import TOGETHER, Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,13 @@ class Alert:
     values: Mapping[str, Value]
 
 
-def alert_id(rule: str, key: str, event_id: str) -> str:
-    """`<event id>/<rule>`, and for a broker 8 hex digits of its key's SHA-256: names hold any character."""
-    digest = f"/{hashlib.sha256(key.encode()).hexdigest()[:8]}" if key else ""
-    return f"{event_id}/{rule}{digest}"
+def alert_id(rule: str, event_id: str, key: Key = TOGETHER) -> str:
+    """`<event id>/<rule>`; of a broker with 8 hex digits of its name's SHA-256, for names hold any character.
+
+    Of brokers that share a name the further ones have their ordinal behind it.
+    """
+    name, ordinal = key
+    if key == TOGETHER:
+        return f"{event_id}/{rule}"
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{event_id}/{rule}/{digest}{f'.{ordinal}' if ordinal else ''}"

@@ -23,11 +23,11 @@ _TYPES = {
     FieldType.STRINGS: cel.Type.List(cel.Type.STRING),
 }
 _TOKEN = re.compile(
-    r"""(?P<string>[rR]?(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))
-      | (?P<number>(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
-      | (?P<name>(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)
-      | (?P<comment>//.*)""",
-    re.VERBOSE,
+    r"""(?P<string>[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))
+      | (?P<number>(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?!\w))
+      | (?P<name>(?<!\w)[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)
+      | (?P<comment>//[^\n]*)""",
+    re.VERBOSE | re.DOTALL,
 )
 # What the checker says: line and column, and the first of its sentences.
 _FAULT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
@@ -102,7 +102,7 @@ def _reason(words: str) -> str:
 
 def _names(text: str, types: Mapping[str, FieldType]) -> frozenset[str]:
     """The variables in `text`; of `kinds.exists` the `kinds`."""
-    found = [token["name"] for token in _TOKEN.finditer(text) if token["name"]]
+    found = ["".join(token["name"].split()) for token in _TOKEN.finditer(text) if token["name"]]
     return frozenset(name for written in found for name in (written, written.partition(".")[0]) if name in types)
 
 

@@ -11,7 +11,7 @@ from brokertape.tape.events import TapeEvent
 from brokertape.tape.rows import Row
 from brokertape.workers.alerts import wording
 from brokertape.workers.alerts.alert import Alert, alert_id
-from brokertape.workers.alerts.freshness import FreshnessJudge
+from brokertape.workers.alerts.freshness import Attention, FreshnessJudge
 from brokertape.workers.alerts.judges import Finding, Judge, Shared, judge_of
 from brokertape.workers.alerts.news import News
 from brokertape.workers.alerts.rules import About, RuleSet, vocabulary
@@ -31,6 +31,7 @@ class Engine:
         self._freshness = [FreshnessJudge(rule) for rule in rules.rules if rule.about is About.FRESHNESS]
         self._shared_vocabulary = vocabulary(About.BROKER, has_window=False)
         self._shared_names = _names_shared(self._judges.values())
+        self._attention = Attention()
         self._ticked_at = 0
 
     @property
@@ -40,25 +41,29 @@ class Engine:
         found |= {judge.rule.name: judge.tally for judge in self._freshness}
         return {rule.name: found[rule.name] for rule in self._rules.rules}
 
+    def count_anew(self) -> None:
+        """Begin the tallies again; what is remembered of the tape stays."""
+        for judge in self._judges.values():
+            judge.tally = Tally()
+        for freshness in self._freshness:
+            freshness.tally = Tally()
+
     def take(self, event: TapeEvent, rows: Sequence[Row]) -> list[Alert]:
         """What an event gives rise to; `rows` is the list after it. Per code events come in order, each once."""
         data = event.data
-        alerts = list(self._tick(data.observed_at))
         code = self._codes.setdefault(data.code, CodeState())
+        alerts = self._look(data.code, data.observed_at)
+        code.known.meet(rows, data.trading_date)
         news = News.of(event, rows, code.known)
         if not news.is_change:
             self._restate(code, news)
-        self._see(code, data.observed_at)
         alerts += self._judge(code, news)
         code.known.learn(rows, data.trading_date, event.id)
         return alerts
 
     def see(self, code: str, at: int) -> list[Alert]:
         """The list of `code` was looked at, at `at` (ms since 1970), and was as it was."""
-        alerts = list(self._tick(at))
-        if code in self._codes:
-            self._see(self._codes[code], at)
-        return alerts
+        return self._look(code, at) if code in self._codes else []
 
     def _judge(self, code: CodeState, news: News) -> Iterator[Alert]:
         shared = Shared(news, self._rules.language, self._shared_vocabulary, self._shared_names)
@@ -70,32 +75,35 @@ class Engine:
     def _restate(self, code: CodeState, news: News) -> None:
         is_new_date = news.trading_date != code.known.trading_date
         is_correction = news.kind == "correction"
-        code.restate(is_new_date=is_new_date, is_correction=is_correction)
+        code.restate(news.at, is_new_date=is_new_date, is_correction=is_correction)
         if is_new_date or is_correction:
             for judge in self._judges.values():
                 judge.forget(news.code)
 
-    def _see(self, code: CodeState, at: int) -> None:
-        code.known.looked_at = max(code.known.looked_at, at)
+    def _look(self, name: str, at: int) -> list[Alert]:
+        """Somebody looked at a code: it is fresh, and those that nobody looks at are told."""
+        attention, known = self._attention, self._codes[name].known
+        attention.look(at)
+        known.looked_at, known.attended_ms = max(known.looked_at, at), attention.attended_ms
         for judge in self._freshness:
-            judge.seen(code)
+            judge.seen(self._codes[name])
+        if not self._freshness or at < self._ticked_at + LOOK_EVERY_MS:
+            return []
+        self._ticked_at = at
+        return list(self._stale_codes())
 
-    def _tick(self, now: int) -> Iterator[Alert]:
-        """Time has come to `now`: somebody looked at some code."""
-        if not self._freshness or now < self._ticked_at + LOOK_EVERY_MS:
-            return
-        self._ticked_at = now
+    def _stale_codes(self) -> Iterator[Alert]:
         for name, code in self._codes.items():
             for judge in self._freshness:
-                if name in judge.rule.codes and judge.is_stale(code, now):
-                    yield self._stale(judge, name, code, now)
+                if name in judge.rule.codes and judge.is_stale(code, self._attention):
+                    yield self._stale(judge, name, code)
 
     def _alert(self, rule: str, news: News, finding: Finding) -> Alert:
         return Alert(
-            id=alert_id(rule, finding.key, news.event_id),
+            id=alert_id(rule, news.event_id, finding.key),
             rule=rule,
             code=news.code,
-            broker=finding.broker,
+            broker=finding.key[0],
             event_id=news.event_id,
             trading_date=news.trading_date,
             since=news.since,
@@ -104,17 +112,17 @@ class Engine:
             values=finding.values,
         )
 
-    def _stale(self, judge: FreshnessJudge, name: str, code: CodeState, now: int) -> Alert:
+    def _stale(self, judge: FreshnessJudge, name: str, code: CodeState) -> Alert:
         rule, known = judge.rule.name, code.known
         return Alert(
-            id=f"{alert_id(rule, '', known.event_id)}/{known.looked_at}",
+            id=f"{alert_id(rule, known.event_id)}/{known.looked_at}",
             rule=rule,
             code=name,
             broker="",
             event_id=known.event_id,
             trading_date=known.trading_date,
             since=known.looked_at,
-            at=now,
+            at=self._attention.now or known.looked_at,
             message=self._headline(name, rule, wording.about_freshness(known.looked_at, judge.stale_after_ms)),
             values={},
         )
@@ -126,5 +134,4 @@ class Engine:
 def _names_shared(judges: Iterable[Judge]) -> frozenset[str]:
     """What the conditions of rules about single brokers read, but for those with sums of their own."""
     rules = [judge.rule for judge in judges if judge.rule.about is About.BROKER and judge.rule.over_ms is None]
-    conditions = [one for rule in rules for one in (rule.when, rule.until) if one is not None]
-    return frozenset().union(*(condition.names for condition in conditions))
+    return frozenset().union(*(condition.names for rule in rules for condition in rule.conditions))

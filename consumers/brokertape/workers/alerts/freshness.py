@@ -1,13 +1,31 @@
-"""A rule about a code that nobody looks at."""
+"""A rule about a code that nobody looks at, while others are looked at."""
 
 from brokertape.workers.alerts.rules import Rule
 from brokertape.workers.alerts.state import CodeState
 from brokertape.workers.alerts.tally import Tally
-from brokertape.workers.alerts.trading_hours import open_ms
+
+LONGEST_GAP_MS = 30_000  # the window of the gateway's limit: who is polled at all is so within it
+
+
+class Attention:
+    """For how long codes have been looked at at all: lunch, nights and a gateway that is away do not count.
+
+    Time goes by as looks come, in the data's time; a gap between two counts up to LONGEST_GAP_MS.
+    """
+
+    def __init__(self) -> None:
+        self.now: int | None = None
+        self.attended_ms = 0
+
+    def look(self, at: int) -> None:
+        """Somebody looked at some code, at `at` (ms since 1970)."""
+        if self.now is not None:
+            self.attended_ms += min(max(0, at - self.now), LONGEST_GAP_MS)
+        self.now = at if self.now is None else max(self.now, at)
 
 
 class FreshnessJudge:
-    """Judges by the time that has gone by since the last look, as far as the market was open."""
+    """Judges by the attention that a code has missed."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -16,23 +34,20 @@ class FreshnessJudge:
 
     def seen(self, code: CodeState) -> None:
         """Somebody looked: it may be told again."""
-        standing = code.standings.get(self.rule.name, {}).get("")
-        if standing is not None:
-            standing.is_on = False
+        code.standing(self.rule.name).is_on = False
 
-    def is_stale(self, code: CodeState, now: int) -> bool:
+    def is_stale(self, code: CodeState, attention: Attention) -> bool:
         """Whether that is to be told now: once until somebody looks."""
         self.tally.judged += 1
-        if open_ms(code.known.looked_at, now) <= self.stale_after_ms:
+        if attention.attended_ms - code.known.attended_ms <= self.stale_after_ms:
             return False
         self.tally.held += 1
-        standing = code.standing(self.rule.name, "")
+        standing, now = code.standing(self.rule.name), attention.now or 0
         if standing.is_on:
             return False
-        standing.is_on = True
-        if standing.is_cooling(now, self.rule.cooldown_ms):
+        if now < standing.silent_until:
             self.tally.cooling += 1
             return False
-        standing.fired_at = now
+        standing.is_on, standing.silent_until = True, now + self.rule.cooldown_ms
         self.tally.fired += 1
         return True

@@ -1,4 +1,4 @@
-"""One judge a rule: what the rule makes of an event. Pure; all time is the data's."""
+"""One judge a rule: what the rule makes of an event. No I/O; all time is the data's."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -8,19 +8,18 @@ from typing import NamedTuple
 from brokertape.tape.rows import Side
 from brokertape.workers.alerts import wording
 from brokertape.workers.alerts.expression import Expression, Facts, Language, NoAnswer, Value
-from brokertape.workers.alerts.news import News, Record, gone, unmoved
+from brokertape.workers.alerts.news import News, Record, gone
 from brokertape.workers.alerts.rules import SIDES, About, Rule, RuleSet
-from brokertape.workers.alerts.state import Basket, CodeState, Standing
+from brokertape.workers.alerts.state import TOGETHER, Basket, CodeState, Key, Standing
 from brokertape.workers.alerts.tally import Tally
 from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView, View, Vocabulary
 from brokertape.workers.alerts.window import NOTHING, Part, Sums, Window, total
 
 
 class Finding(NamedTuple):
-    """That a rule fires: on whom, in words, and what its conditions saw. `key` tells brokers of one name apart."""
+    """That a rule fires: on whom, in words, and what its conditions saw."""
 
-    key: str
-    broker: str
+    key: Key
     message: str
     values: dict[str, Value]
 
@@ -33,14 +32,14 @@ class Shared:
         self._language = language
         self._vocabulary = vocabulary
         self._names = names
-        self._facts: dict[int, Facts] = {}
+        self._facts: dict[Record, Facts] = {}
 
     def facts(self, record: Record) -> Facts:
         """What they see of a broker."""
-        found = self._facts.get(id(record))
+        found = self._facts.get(record)
         if found is None:
             values = self._vocabulary.values(BrokerView(self._news, record, NOTHING), self._names)
-            found = self._facts[id(record)] = self._language.bind(values, self._vocabulary.types)
+            found = self._facts[record] = self._language.bind(values, self._vocabulary.types)
         return found
 
 
@@ -51,8 +50,7 @@ class Judge(ABC):
         self.rule = rule
         self.tally = Tally()
         self._language = language
-        conditions = (rule.when, rule.until)
-        self._names = frozenset().union(*(one.names for one in conditions if one is not None))
+        self._names = frozenset().union(*(condition.names for condition in rule.conditions))
         self._types = rule.vocabulary.types
 
     @abstractmethod
@@ -83,32 +81,35 @@ class Judge(ABC):
         is_held = is_in_scope and self._asks(self.rule.when, facts)
         standing.held = standing.held + 1 if is_held else 0
         is_held = standing.held >= self.rule.polls
-        if self.rule.is_edge:
-            if standing.is_on:
-                standing.is_on = not self._has_ended(facts, is_held)
-                return False
-            standing.is_on = is_held
+        if standing.is_on:
+            standing.is_on = not self._has_ended(facts, is_held)
+            return False
         return is_held and self._may_fire(standing, now)
 
     def _has_ended(self, facts: Facts, is_held: bool) -> bool:
         return not is_held if self.rule.until is None else self._asks(self.rule.until, facts)
 
     def _may_fire(self, standing: Standing, now: int) -> bool:
-        if standing.is_cooling(now, self.rule.cooldown_ms):
+        """Unless it is silent. A state that begins in a cooldown is told after it, if it still holds."""
+        if now < standing.silent_until:
             self.tally.cooling += 1
             return False
-        standing.fired_at = now
+        standing.is_on, standing.silent_until = self.rule.is_edge, now + self.rule.cooldown_ms
         self.tally.fired += 1
         return True
 
-    def _finding(self, key: str, message: str, view: View) -> Finding:
-        return Finding(
-            key, key.partition("\0")[0], message, dict(sorted(self.rule.vocabulary.values(view, self._names).items()))
-        )
+    def _rest(self, standing: Standing, view: View) -> None:
+        """Between two events time goes by: what is on may have ended before this one, when sums had run out."""
+        facts = self._facts(view)
+        is_held = self.rule.until is None and self._asks(self.rule.when, facts)
+        standing.is_on = not self._has_ended(facts, is_held)
+
+    def _finding(self, key: Key, message: str, view: View) -> Finding:
+        return Finding(key, message, dict(sorted(self.rule.vocabulary.values(view, self._names).items())))
 
 
 class PlainJudge(Judge):
-    """Of single brokers, event by event: nothing is remembered but when it fired."""
+    """Of single brokers, event by event: nothing is remembered but a cooldown."""
 
     def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
         """Everybody who moved and is in the scope."""
@@ -121,8 +122,8 @@ class PlainJudge(Judge):
                 continue
             is_held = self._asks(rule.when, shared.facts(record))
             if is_held and self._may_fire(code.standing(rule.name, record.key), news.at):
-                message = wording.about_broker(record, news, None, None)
-                yield self._finding(record.key, message, BrokerView(news, record, NOTHING))
+                view = BrokerView(news, record, NOTHING)
+                yield self._finding(record.key, wording.about_broker(view, None), view)
 
 
 class BrokerJudge(Judge):
@@ -135,24 +136,15 @@ class BrokerJudge(Judge):
             standing = standings.get(record.key)
             if standing is None:
                 standing = standings[record.key] = Standing()
-            yield from self._judge(standing, record, news, shared)
+            view = BrokerView(news, record, self._sums(standing, record, code, news))
+            if news.kind not in self.rule.on:
+                continue
+            facts = shared.facts(record) if self.rule.over_ms is None else self._facts(view)
+            is_in_scope = record.side is None or record.side in self.rule.sides
+            if self._fires(standing, facts, news.at, is_in_scope=is_in_scope):
+                yield self._finding(record.key, wording.about_broker(view, self.rule.over_ms), view)
 
-    def _judge(self, standing: Standing, record: Record, news: News, shared: Shared) -> Iterator[Finding]:
-        rule, over_ms = self.rule, self.rule.over_ms
-        sums = NOTHING
-        if over_ms is not None:
-            self._rest_before(standing, news, record, over_ms)
-            sums = summed(standing.window, news, [record], over_ms)
-        if news.kind not in rule.on:
-            return
-        facts = shared.facts(record) if over_ms is None else self._facts(BrokerView(news, record, sums))
-        is_in_scope = record.side is None or record.side in rule.sides
-        if self._fires(standing, facts, news.at, is_in_scope=is_in_scope):
-            told = None if over_ms is None else sums
-            message = wording.about_broker(record, news, told, over_ms)
-            yield self._finding(record.key, message, BrokerView(news, record, sums))
-
-    def _records(self, standings: dict[str, Standing], news: News) -> list[Record]:
+    def _records(self, standings: dict[Key, Standing], news: News) -> list[Record]:
         brokers = self.rule.brokers
         if self.rule.polls == 1:
             return [record for record in news.records if record.broker in brokers]
@@ -161,13 +153,14 @@ class BrokerJudge(Judge):
         # Who has been off the list for several events is in none of them.
         return found + [gone(key) for key, one in standings.items() if one.held and key not in seen]
 
-    def _rest_before(self, standing: Standing, news: News, record: Record, over_ms: int) -> None:
-        """Between two events time goes by: what held may have ended before this one, when sums had run out."""
-        if not standing.is_on or news.since is None:
-            return
-        then = unmoved(record.before) if record.before else gone(record.key)
-        facts = self._facts(BrokerView(news, then, standing.window.sums(news.since, over_ms)))
-        standing.is_on = not self._has_ended(facts, self._asks(self.rule.when, facts))
+    def _sums(self, standing: Standing, record: Record, code: CodeState, news: News) -> Sums:
+        over_ms = self.rule.over_ms
+        if over_ms is None:
+            return NOTHING
+        if standing.is_on and (then := news.before(code.known)) is not None:
+            was = next((one for one in then.everybody if one.key == record.key), gone(record.key))
+            self._rest(standing, BrokerView(then, was, standing.window.sums(then.at, over_ms)))
+        return summed(standing.window, news, [record], over_ms)
 
 
 class TogetherJudge(Judge):
@@ -175,20 +168,28 @@ class TogetherJudge(Judge):
 
     def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
         """All of them as one, by every event."""
-        standing = code.standing(self.rule.name, "")
-        view = together(self.rule, code, news, standing)
+        standing, over_ms = code.standing(self.rule.name), self.rule.over_ms
+        view = together(self.rule, code, news)
+        if over_ms is not None:
+            if standing.is_on and (then := news.before(code.known)) is not None:
+                was = together(self.rule, code, then)
+                was.sums = standing.window.sums(then.at, over_ms)
+                self._rest(standing, was)
+            view.sums = summed(standing.window, news, view.moved, over_ms)
+        if view.side is not None:
+            view.has_turned = standing.last_side not in (None, view.side)
+            standing.last_side = view.side
         if news.kind in self.rule.on and self._fires(standing, self._facts(view), news.at):
-            yield self._finding("", wording.about_together(view, news, self.rule.over_ms), view)
+            yield self._finding(TOGETHER, wording.about_together(view, over_ms), view)
 
 
 @dataclass(frozen=True, slots=True)
 class _Share:
     """Whom a rule takes across codes, as one of them shows it."""
 
-    key: str
-    broker: str
+    key: Key
     side: Side | None
-    moved: list[Record]
+    moved: Sequence[Record]
 
 
 class BasketJudge(Judge):
@@ -196,7 +197,8 @@ class BasketJudge(Judge):
 
     def __init__(self, rule: Rule, language: Language) -> None:
         super().__init__(rule, language)
-        self._baskets: dict[str, Basket] = {}
+        self._baskets: dict[Key, Basket] = {}
+        self._trading_date = ""
 
     def forget(self, code: str) -> None:
         """The code's share of every basket."""
@@ -205,32 +207,46 @@ class BasketJudge(Judge):
 
     def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
         """Whoever moved, with all its codes."""
-        rule = self.rule
+        if news.trading_date > self._trading_date:
+            self._begin_day(news)
         for one in self._shares(code, news):
-            basket = self._baskets.setdefault(one.key, Basket())
+            basket = self._baskets.setdefault(one.key, Basket(self._trading_date))
+            self._rest_before(basket, one, news)
             share = basket.share(news.code, news.trading_date)
             share.side = one.side
-            if rule.over_ms is not None:
-                summed(share.window, news, one.moved, rule.over_ms)
-            if one.moved and news.kind in rule.on:
-                view = BasketView(news, one.broker, basket.sides(news.trading_date), self._sums(basket, news.at))
+            if self.rule.over_ms is not None:
+                summed(share.window, news, one.moved, self.rule.over_ms)
+            if one.moved and news.kind in self.rule.on:
+                view = self._view(basket, one, news, news.at)
                 if self._fires(basket.standing, self._facts(view), news.at):
-                    yield self._finding(one.key, wording.about_basket(view, news, rule.over_ms), view)
+                    yield self._finding(one.key, wording.about_basket(view, self.rule.over_ms), view)
+
+    def _begin_day(self, news: News) -> None:
+        self._trading_date = news.trading_date
+        for basket in self._baskets.values():
+            basket.begin_day(news.trading_date)
+        silent = {key: one for key, one in self._baskets.items() if one.standing.silent_until > news.at}
+        self._baskets = silent
+
+    def _rest_before(self, basket: Basket, one: _Share, news: News) -> None:
+        if basket.standing.is_on and one.moved and self.rule.over_ms is not None and news.since is not None:
+            self._rest(basket.standing, self._view(basket, one, news, news.since))
+
+    def _view(self, basket: Basket, one: _Share, news: News, at: int) -> BasketView:
+        over_ms = self.rule.over_ms
+        shares = basket.shares.values()
+        sums = NOTHING if over_ms is None else total([share.window.sums(at, over_ms) for share in shares])
+        return BasketView(news, one.key[0], basket.sides, sums)
 
     def _shares(self, code: CodeState, news: News) -> Iterator[_Share]:
         if self.rule.about.is_together:
-            view = together(self.rule, code, news, code.standing(self.rule.name, ""))
-            yield _Share("", "", view.side, [record for record in view.records if record.kinds])
+            view = together(self.rule, code, news)
+            yield _Share(TOGETHER, view.side, view.moved)
             return
         for record in news.everybody:
             if record.broker in self.rule.brokers:
                 side = None if record.after is None else record.after.side
-                yield _Share(record.key, record.broker, side, [record] if record.kinds else [])
-
-    def _sums(self, basket: Basket, now: int) -> Sums:
-        if self.rule.over_ms is None:
-            return NOTHING
-        return total([share.window.sums(now, self.rule.over_ms) for share in basket.shares.values()])
+                yield _Share(record.key, side, [record] if record.kinds else [])
 
 
 def judge_of(rule: Rule, rules: RuleSet) -> Judge:
@@ -243,18 +259,14 @@ def judge_of(rule: Rule, rules: RuleSet) -> Judge:
     return (PlainJudge if is_plain else BrokerJudge)(rule, rules.language)
 
 
-def together(rule: Rule, code: CodeState, news: News, standing: Standing) -> TogetherView:
-    """The rule's brokers as one; `standing` remembers their sums and on which side they were last certain to be."""
+def together(rule: Rule, code: CodeState, news: News) -> TogetherView:
+    """The rule's brokers as one, without their sums."""
     records = [record for record in news.everybody if record.broker in rule.brokers]
     met = code.members.setdefault(rule.name, set())
     met |= {record.broker for record in records if record.after is not None}
-    moved = [record for record in records if record.kinds]
-    sums = NOTHING if rule.over_ms is None else summed(standing.window, news, moved, rule.over_ms)
-    view = TogetherView(news, records, rule.brokers.plain | met, sums, is_certain=not rule.brokers.has_patterns)
-    if view.side is not None:
-        view.has_turned = standing.last_side not in (None, view.side)
-        standing.last_side = view.side
-    return view
+    members = rule.brokers.plain | met
+    is_certain = not rule.brokers.has_patterns and not members & news.repeated
+    return TogetherView(news, records, members, NOTHING, is_certain=is_certain)
 
 
 def summed(window: Window, news: News, records: Sequence[Record], over_ms: int) -> Sums:
@@ -262,5 +274,5 @@ def summed(window: Window, news: News, records: Sequence[Record], over_ms: int) 
     if news.is_change and news.since is not None:
         sums = total([record.sums for record in records if record.kinds])
         if sums != NOTHING:
-            window.add(Part(news.since, news.at, sums))
+            window.add(Part(news.since, news.at, sums), over_ms)
     return window.sums(news.at, over_ms)

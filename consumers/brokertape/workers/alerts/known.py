@@ -16,6 +16,8 @@ class Known:
     event_id: str = ""
     looked_at: int = 0
     """When the list was last known to have been looked at, ms since 1970."""
+    attended_ms: int = 0
+    """How long codes had been looked at by then."""
     last_sides: dict[str, Side] = field(default_factory=dict)
     """The side on which each broker was last listed on this date."""
     repeated: set[str] = field(default_factory=set)
@@ -25,10 +27,13 @@ class Known:
         """The list is stated anew: what was seen of sides before says nothing about trading."""
         self.last_sides.clear()
 
-    def learn(self, rows: Sequence[Row], trading_date: str, event_id: str) -> None:
-        """The list is now `rows`."""
+    def meet(self, rows: Sequence[Row], trading_date: str) -> None:
+        """A list of that date comes: which of its names tell a broker has to be known before it is judged."""
         if trading_date != self.trading_date:
             self.repeated.clear()
         self.repeated |= repeated_names(rows)
+
+    def learn(self, rows: Sequence[Row], trading_date: str, event_id: str) -> None:
+        """The list is now `rows`."""
         self.rows, self.trading_date, self.event_id = tuple(rows), trading_date, event_id
         self.last_sides |= {row.broker_name: row.side for row in rows}

@@ -9,6 +9,7 @@ from brokertape.tape.diff import diff
 from brokertape.tape.events import ChangeEvent, TapeEvent
 from brokertape.tape.rows import ListView, Row, Side
 from brokertape.workers.alerts.known import Known
+from brokertape.workers.alerts.state import Key
 from brokertape.workers.alerts.window import Sums
 
 CHANGE = "change"
@@ -32,9 +33,9 @@ class Record:
     """Whether it was last listed on the other side, on this date; it may have been off the list in between."""
 
     @property
-    def key(self) -> str:
-        """What it is remembered by: its name, and for a further one of that name the ordinal as well."""
-        return f"{self.broker}\0{self.ordinal}" if self.ordinal else self.broker
+    def key(self) -> Key:
+        """What it is remembered by."""
+        return self.broker, self.ordinal
 
     @property
     def side(self) -> Side | None:
@@ -61,10 +62,12 @@ class News:
     view: ListView
     rows: tuple[Row, ...]
     records: tuple[Record, ...]
+    repeated: frozenset[str]
+    """Names that do not tell one broker."""
 
     @classmethod
     def of(cls, event: TapeEvent, rows: Sequence[Row], known: Known) -> "News":
-        """What `event` says, whose list is then `rows`; `known` is what was known before it."""
+        """What `event` says, whose list is then `rows`; `known` is what was known before it, and has met these."""
         data = event.data
         records = _changed(event, known) if isinstance(event, ChangeEvent) else _restated(known.rows, rows)
         return cls(
@@ -77,6 +80,24 @@ class News:
             view=data.list,
             rows=tuple(rows),
             records=tuple(records),
+            repeated=frozenset(known.repeated),
+        )
+
+    def before(self, known: Known) -> "News | None":
+        """How it was at `since`, when somebody looked and nothing had moved since the event before; None at a start."""
+        if self.since is None:
+            return None
+        return News(
+            kind=self.kind,
+            event_id=known.event_id,
+            code=self.code,
+            trading_date=known.trading_date,
+            since=None,
+            at=self.since,
+            view=ListView.of(known.rows),
+            rows=known.rows,
+            records=(),
+            repeated=self.repeated,
         )
 
     @property
@@ -88,18 +109,17 @@ class News:
     def everybody(self) -> list[Record]:
         """The records, and one of everybody else on the list: nothing moved, so it traded nothing."""
         moved = {record.after.place for record in self.records if record.after}
-        return [*self.records, *(unmoved(row, nth) for row, nth in _numbered(self.rows) if row.place not in moved)]
+        rest = (self._unmoved(row, nth) for row, nth in _numbered(self.rows) if row.place not in moved)
+        return [*self.records, *rest]
+
+    def _unmoved(self, row: Row, ordinal: int) -> Record:
+        is_known = row.broker_name not in self.repeated and None not in row.numbers
+        return Record(row.broker_name, ordinal, (), row, row, _NOTHING if is_known else None)
 
 
-def unmoved(row: Row, ordinal: int = 0) -> Record:
-    """A broker whose row stayed what it was."""
-    return Record(row.broker_name, ordinal, (), row, row, None if None in row.numbers else _NOTHING)
-
-
-def gone(key: str) -> Record:
+def gone(key: Key) -> Record:
     """A broker that is not listed, and was not before."""
-    name, _, ordinal = key.partition("\0")
-    return Record(name, int(ordinal or 0), (), None, None, None)
+    return Record(*key, (), None, None, None)
 
 
 def _numbered(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:

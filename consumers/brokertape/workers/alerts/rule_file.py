@@ -11,20 +11,21 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from brokertape.tape.errors import InvalidCode
 from brokertape.tape.keys import check_code
+from brokertape.tape.wording import plain
 from brokertape.workers.alerts.cel import Cel
 from brokertape.workers.alerts.errors import ExpressionError, RuleFileError
 from brokertape.workers.alerts.expression import Expression, Language
 from brokertape.workers.alerts.news import CHANGE
-from brokertape.workers.alerts.rules import SIDES, About, Names, Rule, RuleSet, vocabulary
-from brokertape.workers.alerts.toml_lines import line_of
+from brokertape.workers.alerts.rules import SIDES, About, Names, Rule, RuleSet, is_pattern, vocabulary
+from brokertape.workers.alerts.toml_lines import find_line
 
 MAX_BYTES = 1_000_000
 MAX_RULES = 1_000
 MAX_POLLS = 100
+MOST_MS = 86_400_000  # windows and cooldowns: what was traded yesterday counts no more
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 _UNITS_MS = (86_400_000, 3_600_000, 60_000, 1_000)
-_PATTERN = re.compile(r"[*?\[]")
 
 
 def _duration_ms(text: object) -> object:
@@ -32,11 +33,14 @@ def _duration_ms(text: object) -> object:
     found = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
     if found is None:
         raise ValueError("write a time as 90s, 5m or 1h30m")
-    return sum(int(part or 0) * unit for part, unit in zip(found.groups(), _UNITS_MS, strict=True))
+    duration_ms = sum(int(part or 0) * unit for part, unit in zip(found.groups(), _UNITS_MS, strict=True))
+    if not 0 < duration_ms <= MOST_MS:
+        raise ValueError("use more than nothing, and a day at the most")
+    return duration_ms
 
 
 def _code_pattern(pattern: str) -> str:
-    if not _PATTERN.search(pattern):
+    if not is_pattern(pattern):
         try:
             check_code(pattern)
         except InvalidCode as error:
@@ -44,7 +48,7 @@ def _code_pattern(pattern: str) -> str:
     return pattern
 
 
-Duration = Annotated[int, BeforeValidator(_duration_ms), Field(gt=0)]
+Duration = Annotated[int, BeforeValidator(_duration_ms)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 CodePattern = Annotated[str, AfterValidator(_code_pattern)]
 Condition = Annotated[str, Field(min_length=1)]
@@ -110,7 +114,7 @@ def load_rules(path: Path, language: Language | None = None) -> RuleSet:
     if len(content) > MAX_BYTES:
         raise RuleFileError(f"{path}: larger than {MAX_BYTES} bytes")
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RuleFileError(f"{path}: not UTF-8, at byte {error.start}") from error
     return parse_rules(text, str(path), language)
@@ -135,9 +139,12 @@ class _Reader:
     def read(self) -> RuleSet:
         try:
             tables = tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
-            raise self._fault(_line_in(str(error)), str(error).partition(" (at ")[0]) from error
+        except (ValueError, RecursionError) as error:
+            raise self._fault(self._line_in(str(error)), str(error).partition(" (at ")[0]) from error
         file = self._checked(TypeAdapter(FileTable), tables, self._line_in_file)
+        for group, members in file.groups.items():
+            if any(member.startswith("@") for member in members):
+                raise self._fault(self._line_in_file(("groups", group)), f"group {group!r}: a group holds names only")
         rules = [self._rule(file, index, table) for index, table in enumerate(file.rule)]
         self._check_names(rules)
         if not rules:
@@ -150,17 +157,24 @@ class _Reader:
 
         table = self._checked(TypeAdapter(RuleTable), written, line)
         for key, reason in _conflicts(table):
-            raise self._fault(self._line(index, key), reason)
-        return self._compiled(file, index, table)
+            raise self._fault(self._line(index, key), f"{table.name}: {reason}")
+        rule = self._compiled(file, index, table)
+        if rule.about is About.BASKET_TOGETHER and rule.brokers.has_patterns:
+            reason = "brokers together across codes have to be spelt out: whom else a pattern would meet nobody knows"
+            raise self._fault(self._line(index, "brokers"), f"{table.name}: {reason}")
+        return rule
 
     def _compiled(self, file: FileTable, index: int, table: RuleTable) -> Rule:
-        has_states = any((table.over, table.polls, table.together, table.until, table.stale_after))
+        when, until = (self._condition(index, table, key) for key in ("when", "until"))
+        is_state = any((table.over, table.polls, until, table.stale_after))
+        # Together they turn at a moment, as a single broker does; all else that is asked of them lasts.
+        lasts = table.together is not None and when is not None and "turned" not in when.names
         return Rule(
             name=table.name,
             about=table.about,
-            when=self._condition(index, table, "when"),
-            until=self._condition(index, table, "until"),
-            is_edge=has_states,
+            when=when,
+            until=until,
+            is_edge=is_state or lasts,
             codes=Names(table.codes or ()),
             brokers=Names(self._members(file, index, table.brokers or ())),
             sides=frozenset(table.sides or SIDES),
@@ -208,33 +222,43 @@ class _Reader:
             raise self._fault(line(first["loc"]), _words(place, first)) from error
 
     def _line_in_file(self, location: tuple[Any, ...]) -> int:
+        """Of a fault outside of the rules: a key of a table, the table, or a key before the first one."""
         table, key = (*map(str, location), "", "")[:2]
-        return line_of(self.text, table, key=key) if table in ("groups", "names") else line_of(self.text, "", key=table)
+        return find_line(self.text, table, key=key) or find_line(self.text, "", key=table) or 1
+
+    def _line_in(self, message: str) -> int:
+        """The line that the TOML reader names; at the end of the text it names none."""
+        found = re.search(r"at line (\d+)", message)
+        return int(found[1]) if found else len(self.text.rstrip("\n").split("\n"))
 
     def _line(self, index: int, key: str | None) -> int:
-        return line_of(self.text, "rule", index, key)
+        places = ((index, key), (index, None))
+        found = next((line for place in places if (line := find_line(self.text, "rule", *place))), None)
+        return found or find_line(self.text, "", key="rule") or 1
 
     def _fault(self, line: int, reason: str) -> RuleFileError:
-        return RuleFileError(f"{self.name}:{line}: {reason}")
+        return RuleFileError(plain(f"{self.name}:{line}: {reason}"))
 
 
 def _conflicts(table: RuleTable) -> Iterator[tuple[str, str]]:
     """What does not go together in a rule: the key to point at, and why."""
-    name, together = table.name, table.together or ()
+    together = table.together or ()
     if table.stale_after is not None:
         for key in ("when", "until", "over", "polls", "together", "brokers", "sides", "on"):
             if getattr(table, key) is not None:
-                yield key, f"{name}: {key} does not go with stale_after, which is about a code that nobody looks at"
+                yield key, f"{key} does not go with stale_after, which is about a code that nobody looks at"
     elif table.when is None:
-        yield "name", f"{name}: nothing says when: give it a condition, as when = \"'flipped' in kinds\""
+        yield "name", "nothing says when: give it a condition, as when = \"'flipped' in kinds\""
     if together and table.sides is not None:
-        yield "sides", f"{name}: sides does not go with together: ask for buyers, sellers or side in the condition"
-    if "codes" in together and table.polls is not None:
-        yield "polls", f"{name}: polls does not go with codes taken together: each is polled at its own times"
-    if "codes" in together and table.on is not None:
-        yield "on", f"{name}: on does not go with codes taken together: only changes count there"
+        yield "sides", "sides does not go with together: ask for buyers, sellers or side in the condition"
+    if table.polls is not None and "codes" in together:
+        yield "polls", "polls does not go with codes taken together: each is polled at its own times"
+    if table.polls is not None and CHANGE not in (table.on or (CHANGE,)):
+        yield "polls", "polls counts changes in a row: the rule has to be on them"
+    if table.on is not None and "codes" in together:
+        yield "on", "on does not go with codes taken together: only changes count there"
     if "brokers" in together and table.brokers is None:
-        yield "together", f"{name}: which brokers together? Name them in brokers"
+        yield "together", "which brokers together? Name them in brokers"
 
 
 def _words(place: str, error: Mapping[str, Any]) -> str:
@@ -248,9 +272,3 @@ def _words(place: str, error: Mapping[str, Any]) -> str:
             return f"{place}: {error['msg'].removeprefix('Value error, ')}"
         case _:
             return f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}"
-
-
-def _line_in(message: str) -> int:
-    """The line that the TOML reader names; at the end of the text it names none."""
-    found = re.search(r"at line (\d+)", message)
-    return int(found[1]) if found else 1

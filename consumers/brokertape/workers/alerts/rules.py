@@ -17,6 +17,11 @@ SIDES = ("buy", "sell")
 _WILD = re.compile(r"[*?\[]")
 
 
+def is_pattern(name: str) -> bool:
+    """Whether a name stands for all that look like it."""
+    return _WILD.search(name) is not None
+
+
 class About(Enum):
     """Whom a rule judges: every broker of every code by itself, or several taken together."""
 
@@ -48,8 +53,8 @@ class Names:
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
         self.patterns = tuple(patterns)
-        self.plain = frozenset(name for name in self.patterns if not _WILD.search(name))
-        wild = [translate(name) for name in self.patterns if _WILD.search(name)]
+        self.plain = frozenset(name for name in self.patterns if not is_pattern(name))
+        wild = [translate(name) for name in self.patterns if is_pattern(name)]
         self._wild = re.compile("|".join(wild)) if wild else None
         self._known: dict[str, bool] = {}
 
@@ -106,6 +111,11 @@ class Rule:
     text: str = ""
 
     @cached_property
+    def conditions(self) -> Sequence[Expression]:
+        """Those it has of `when` and `until`."""
+        return [one for one in (self.when, self.until) if one is not None]
+
+    @cached_property
     def vocabulary(self) -> Vocabulary:
         """What its conditions may ask."""
         return vocabulary(self.about, has_window=self.over_ms is not None)
@@ -118,7 +128,7 @@ class RuleSet:
     rules: Sequence[Rule]
     language: Language
     code_names: Mapping[str, str] = field(default_factory=dict)
-    _by_code: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _by_code: dict[str, tuple[Rule, ...]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def of_code(self, code: str) -> tuple[Rule, ...]:
         """The rules that a code is in the scope of."""

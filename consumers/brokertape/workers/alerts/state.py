@@ -6,6 +6,11 @@ from brokertape.tape.rows import Side
 from brokertape.workers.alerts.known import Known
 from brokertape.workers.alerts.window import Window
 
+Key = tuple[str, int]
+"""A broker: its name, and which of that name it is, from 0. Several together go by `TOGETHER`."""
+
+TOGETHER: Key = ("", 0)
+
 
 @dataclass(slots=True)
 class Standing:
@@ -13,8 +18,8 @@ class Standing:
 
     is_on: bool = False
     """It has fired, and what it fired for has not ended."""
-    fired_at: int | None = None
-    """When it fired last, in the data's time, ms since 1970."""
+    silent_until: int = 0
+    """When its cooldown ends, in the data's time, ms since 1970."""
     held: int = 0
     """How many events in a row have found it to hold."""
     last_side: Side | None = None
@@ -25,44 +30,41 @@ class Standing:
         """What was traded and seen before does not count any more."""
         self.held, self.last_side, self.window = 0, None, Window()
 
-    def is_cooling(self, now: int, cooldown_ms: int) -> bool:
-        """Whether it fired less than `cooldown_ms` ago."""
-        return self.fired_at is not None and now < self.fired_at + cooldown_ms
-
 
 @dataclass(slots=True)
 class CodeState:
-    """One code: its list, and every rule's standings with its brokers, by the broker's name; by "" several together."""
+    """One code: its list, and every rule's standings with its brokers."""
 
     known: Known = field(default_factory=Known)
-    standings: dict[str, dict[str, Standing]] = field(default_factory=dict)
+    standings: dict[str, dict[Key, Standing]] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
     """By rule that takes brokers together: those of its brokers that were listed today."""
 
-    def standing(self, rule: str, broker: str) -> Standing:
+    def standing(self, rule: str, key: Key = TOGETHER) -> Standing:
         """The rule's standing with a broker."""
-        return self.standings.setdefault(rule, {}).setdefault(broker, Standing())
+        return self.standings.setdefault(rule, {}).setdefault(key, Standing())
 
-    def restate(self, *, is_new_date: bool, is_correction: bool) -> None:
+    def restate(self, now: int, *, is_new_date: bool, is_correction: bool) -> None:
         """The list is stated anew. A new date begins with nothing but cooldowns; a correction voids what was summed.
 
         A baseline of the same date says only that something may have been missed in between.
         """
+        if is_new_date:
+            self._begin_day(now)
         for of_rule in self.standings.values():
             for standing in of_rule.values():
                 standing.held = 0
-                if is_new_date or is_correction:
+                if is_correction:
                     standing.forget_trading()
-                standing.is_on = standing.is_on and not is_new_date
         if is_new_date or is_correction:
             self.known.begin_anew()
-        if is_new_date:
-            self.members.clear()
-            self._drop_unused()
 
-    def _drop_unused(self) -> None:
+    def _begin_day(self, now: int) -> None:
+        self.members.clear()
         for rule, of_rule in self.standings.items():
-            self.standings[rule] = {name: one for name, one in of_rule.items() if one.fired_at is not None}
+            self.standings[rule] = {
+                key: Standing(silent_until=one.silent_until) for key, one in of_rule.items() if one.silent_until > now
+            }
 
 
 @dataclass(slots=True)
@@ -76,18 +78,28 @@ class Share:
 
 @dataclass(slots=True)
 class Basket:
-    """How a rule over several codes stands with one broker."""
+    """How a rule over several codes stands with one broker, on a date."""
 
+    trading_date: str
     standing: Standing = field(default_factory=Standing)
     shares: dict[str, Share] = field(default_factory=dict)
 
+    def begin_day(self, trading_date: str) -> None:
+        """The first of its codes has come to that date: what the others were on an earlier one counts no more."""
+        self.trading_date = trading_date
+        self.standing = Standing(silent_until=self.standing.silent_until)
+        self.shares = {code: share for code, share in self.shares.items() if share.trading_date == trading_date}
+
     def share(self, code: str, trading_date: str) -> Share:
-        """The code's share on that date; that of an earlier one counts no more."""
+        """The code's share on that date; that of another one counts no more."""
         share = self.shares.get(code)
         if share is None or share.trading_date != trading_date:
             share = self.shares[code] = Share(trading_date)
         return share
 
-    def sides(self, trading_date: str) -> dict[str, Side]:
-        """Where the broker stands, in the codes that show it on that date."""
-        return {code: one.side for code, one in self.shares.items() if one.side and one.trading_date == trading_date}
+    @property
+    def sides(self) -> dict[str, Side]:
+        """Where the broker stands, in the codes that show it on the basket's date."""
+        return {
+            code: one.side for code, one in self.shares.items() if one.side and one.trading_date == self.trading_date
+        }

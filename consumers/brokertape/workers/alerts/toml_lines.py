@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
 _KEY = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|([\w-]+))\s*(?:\.|=)""")
 _QUOTES = ('"""', "'''")
+_QUOTED = re.compile(r"""\"{3}|'{3}|"(?:[^"\\]|\\.)*"|'[^']*'|#.*""")
 
 
 @dataclass(slots=True)
@@ -32,25 +33,26 @@ def sections(text: str) -> list[Section]:
     return found
 
 
-def line_of(text: str, table: str, index: int = 0, key: str | None = None) -> int:
-    """The line of the `index`-th table of that name, or of a key in it; that of the table if the key is not there."""
+def find_line(text: str, table: str, index: int = 0, key: str | None = None) -> int | None:
+    """The line of a key in the `index`-th table of that name, or of the table itself; None if it is not there."""
     tables = [section for section in sections(text) if section.name == table]
     if index >= len(tables):
-        return 1
-    return tables[index].keys.get(key or "", tables[index].line)
+        return None
+    return tables[index].keys.get(key) if key else tables[index].line
 
 
 def _outside_of_strings(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that do not begin within a string of several lines."""
+    """Lines that do not begin within a string of several lines, by TOML's own line ends."""
     inside: str | None = None
-    for number, line in enumerate(text.splitlines(), 1):
-        begins_inside = inside is not None
-        rest = line
-        while rest:
-            quote = inside or next((one for one in _QUOTES if one in rest), None)
-            if quote is None or quote not in rest:
-                break
-            rest = rest.partition(quote)[2]
-            inside = None if inside else quote
-        if not begins_inside:
+    for number, line in enumerate(text.split("\n"), 1):
+        if inside is None:
             yield number, line
+        for found in _QUOTED.finditer(line):
+            inside = _after(inside, found[0])
+
+
+def _after(inside: str | None, found: str) -> str | None:
+    """Within which string of several lines one is behind `found`; comments and whole strings change nothing."""
+    if inside is not None:
+        return None if found == inside else inside
+    return found if found in _QUOTES else None

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from brokertape.tape.rows import Side
 from brokertape.workers.alerts.expression import FieldType, Value
 from brokertape.workers.alerts.news import News, Record
-from brokertape.workers.alerts.window import Sums
+from brokertape.workers.alerts.window import NOTHING, Sums
 
 _TYPES: Mapping[Any, FieldType] = {
     bool: FieldType.BOOL,
@@ -92,7 +92,7 @@ class WindowView:
 
     @property
     def unknown(self) -> int:
-        """Changes whose trading is not known, so that it is missing from the sums."""
+        """Changes whose trading is not known, or not all of it, so that it is missing from the sums."""
         return self.sums.unknown
 
 
@@ -251,7 +251,7 @@ class TogetherView(EventView, WindowView):
 
     records: Sequence[Record]
     members: frozenset[str]
-    sums: Sums
+    sums: Sums = NOTHING
     is_certain: bool = True
     has_turned: bool = False
 
@@ -276,26 +276,35 @@ class TogetherView(EventView, WindowView):
         return len(self.members - {record.broker for record in self.records if record.after is not None})
 
     @property
-    def net_vol(self) -> int:
+    def net_vol(self) -> int | None:
         """Net volume of those that are listed, in shares."""
-        return sum(record.after.net_vol or 0 for record in self.records if record.after is not None)
+        nets = [record.after.net_vol for record in self.records if record.after is not None]
+        known = [net for net in nets if net is not None]
+        return sum(known) if len(known) == len(nets) else None
+
+    @cached_property
+    def moved(self) -> Sequence[Record]:
+        """Those of them whose row changed."""
+        return [record for record in self.records if record.kinds]
 
     @cached_property
     def _bounds(self) -> tuple[int, int] | None:
-        low, high = self.news.view.unseen_low, self.news.view.unseen_high
-        is_whole = all(record.after is None or record.after.net_vol is not None for record in self.records)
-        if low is None or high is None or not is_whole or not self.is_certain:
+        low, high, net_vol = self.news.view.unseen_low, self.news.view.unseen_high, self.net_vol
+        if low is None or high is None or net_vol is None or not self.is_certain:
             return None
-        return self.net_vol + self.unlisted * low, self.net_vol + self.unlisted * high
+        return net_vol + self.unlisted * low, net_vol + self.unlisted * high
 
     @property
     def net_low(self) -> int | None:
-        """The least their net volume can be, whatever those hold who are not listed; absent with patterns."""
+        """The least their net volume can be, whatever those hold who are not listed.
+
+        Absent with patterns, and with names that two brokers share.
+        """
         return self._bounds and self._bounds[0]
 
     @property
     def net_high(self) -> int | None:
-        """The most it can be; absent with patterns."""
+        """The most it can be; absent with patterns and names that two brokers share."""
         return self._bounds and self._bounds[1]
 
     @property
@@ -332,12 +341,12 @@ class BasketView(WindowView):
 
     @property
     def codes_buying(self) -> int:
-        """In how many codes it is on the buying side, today."""
+        """In how many codes it is on the buying side, today; brokers together, where that is certain."""
         return sum(side == "buy" for side in self.sides.values())
 
     @property
     def codes_selling(self) -> int:
-        """In how many codes it is on the selling side, today."""
+        """In how many codes it is on the selling side, today; brokers together, where that is certain."""
         return sum(side == "sell" for side in self.sides.values())
 
 

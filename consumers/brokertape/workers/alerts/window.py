@@ -1,4 +1,4 @@
-"""Sums of a broker's own trading over a stretch of time: by the data's time, bounded, and never too much. Pure."""
+"""Sums of a broker's own trading over a stretch of time: by the data's time, bounded, and never too much."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,11 +6,14 @@ from typing import NamedTuple
 
 from brokertape.tape.changes import Flow
 
-MOST_PARTS = 256  # beyond, the older half is added up two by two: a long window gets coarser, never longer
+FINENESS = 128  # intervals shorter together than this part of a window are added up: at most twice as many are kept
 
 
 class Sums(NamedTuple):
-    """What was traded: shares, `turnover` and `net_value` in HKD; `unknown` counts the changes that hide it."""
+    """What was traded at least: shares, `turnover` and `net_value` in HKD.
+
+    `unknown` counts the changes that hide some of it.
+    """
 
     bought: int = 0
     sold: int = 0
@@ -24,13 +27,15 @@ class Sums(NamedTuple):
         """One interval's. Without gross volumes at least the net is known: that much was bought or sold."""
         if flow is None:
             return HIDDEN
-        net = flow.net_vol
+        net, is_priced = flow.net_vol, flow.vwap is not None or not flow.net_vol
+        is_whole = None not in (flow.buy_vol, flow.sell_vol, flow.turnover) and is_priced
         return cls(
             max(net, 0) if flow.buy_vol is None else flow.buy_vol,
             max(-net, 0) if flow.sell_vol is None else flow.sell_vol,
             net,
             flow.turnover or 0.0,
             net * (flow.vwap or 0.0),
+            0 if is_whole else 1,
         )
 
 
@@ -45,14 +50,10 @@ class Part(NamedTuple):
     at: int
     sums: Sums
 
-    def with_next(self, later: "Part") -> "Part":
-        """Both as one interval."""
-        return Part(min(self.since, later.since), max(self.at, later.at), total((self.sums, later.sums)))
-
 
 @dataclass(slots=True)
 class Window:
-    """The intervals that lie wholly within the last `over_ms`.
+    """The intervals that lie wholly within the last `over_ms`, the oldest first.
 
     One that began before counts for nothing: part of it may have been traded earlier. So what the sums say was
     traded within the window certainly was; how much more, nobody can know.
@@ -60,16 +61,18 @@ class Window:
 
     parts: list[Part] = field(default_factory=list)
 
-    def add(self, part: Part) -> None:
-        """Take an interval in."""
-        self.parts.append(part)
-        if len(self.parts) > MOST_PARTS:
-            self.parts = _coarser(self.parts)
+    def add(self, part: Part, over_ms: int) -> None:
+        """Take an interval in, the latest so far; one with the last if they are short."""
+        last = self.parts[-1] if self.parts else None
+        if last is not None and (part.at - last.since) * FINENESS <= over_ms:
+            self.parts[-1] = Part(last.since, part.at, total((last.sums, part.sums)))
+        else:
+            self.parts.append(part)
 
     def sums(self, now: int, over_ms: int) -> Sums:
-        """What was traded in the `over_ms` before `now`; what is older is forgotten."""
+        """What was traded in the `over_ms` before `now`. What is older is dropped: time does not go back."""
         begin = now - over_ms
-        if self.parts and self.parts[0].since < begin:  # the oldest comes first
+        if self.parts and self.parts[0].since < begin:
             self.parts = [part for part in self.parts if part.since >= begin]
         return total([part.sums for part in self.parts])
 
@@ -79,9 +82,3 @@ def total(sums: Sequence[Sums]) -> Sums:
     if len(sums) < 2:
         return sums[0] if sums else NOTHING
     return Sums(*map(sum, zip(*sums, strict=True)))
-
-
-def _coarser(parts: list[Part]) -> list[Part]:
-    half = len(parts) // 2 & ~1
-    older = [first.with_next(second) for first, second in zip(parts[:half:2], parts[1:half:2], strict=True)]
-    return older + parts[half:]

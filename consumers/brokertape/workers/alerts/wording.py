@@ -1,64 +1,53 @@
 """Alerts in words, for whoever trades on them: who, what, how much, over which interval, when. Pure."""
 
-from datetime import datetime
-
 from brokertape.tape.changes import Flow
-from brokertape.tape.market_time import HKT
 from brokertape.tape.rows import Row
+from brokertape.tape.wording import clock_time, plain, shares
 from brokertape.workers.alerts.news import News, Record
-from brokertape.workers.alerts.views import BasketView, TogetherView
+from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView
 from brokertape.workers.alerts.window import Sums
 
 _SIDE = {"buy": "buyer", "sell": "seller"}
 
 
-def about_broker(record: Record, news: News, sums: Sums | None, over_ms: int | None) -> str:
+def about_broker(view: BrokerView, over_ms: int | None) -> str:
     """One broker in one code."""
+    record = view.record
     parts = [f"{plain(record.broker) or '(no name)'} {_moved(record)}"]
-    if sums is not None and over_ms is not None:
-        parts.append(_summed(sums, over_ms))
+    if over_ms is not None:
+        parts.append(_summed(view.sums, over_ms))
     elif record.flow is not None and record.kinds:
         parts.append(_flow(record.flow))
-    return _joined(parts, news)
+    return _joined(parts, view.news)
 
 
-def about_together(view: TogetherView, news: News, over_ms: int | None) -> str:
+def about_together(view: TogetherView, over_ms: int | None) -> str:
     """Several brokers in one code."""
     parts = [f"{view.buyers} of them buyers, {view.sellers} sellers", f"listed net {shares(view.net_vol)}"]
     if view.side is not None:
         parts.append(f"{_SIDE[view.side]}s together, whatever those off the list hold")
     if over_ms is not None:
         parts.append(_summed(view.sums, over_ms))
-    return _joined(parts, news)
+    return _joined(parts, view.news)
 
 
-def about_basket(view: BasketView, news: News, over_ms: int | None) -> str:
+def about_basket(view: BasketView, over_ms: int | None) -> str:
     """A broker, or several, across codes."""
     who = plain(view.who) or "together"
     parts = [f"{who} buyer in {view.codes_buying} codes, seller in {view.codes_selling}"]
     if over_ms is not None:
         parts.append(f"net HK${money(view.sums.net_value)}, traded HK${money(view.sums.turnover)} {_within(over_ms)}")
-    return _joined(parts, news)
+    return _joined(parts, view.news)
 
 
 def about_freshness(seen_at: int, stale_after_ms: int) -> str:
     """A code that nobody looked at."""
-    return f"not looked at for {span(stale_after_ms)}: last seen {clock(seen_at)} HKT"
+    return f"not looked at for {span(stale_after_ms)}: last seen {clock_time(seen_at)} HKT"
 
 
 def headline(code: str, name: str | None, rule: str, message: str) -> str:
     """The whole line."""
     return f"{code}{f' {plain(name)}' if name else ''} · {message} [{rule}]"
-
-
-def plain(text: str) -> str:
-    """`text` without control characters: names come from outside and must not steer a terminal."""
-    return "".join(character if character.isprintable() else "�" for character in text)
-
-
-def shares(volume: int | None) -> str:
-    """A volume with its sign and thousands."""
-    return "unknown" if volume is None else f"{volume:+,}"
 
 
 def money(amount: float) -> str:
@@ -71,14 +60,9 @@ def money(amount: float) -> str:
 
 def span(duration_ms: int) -> str:
     """A time as rules write it: `5m`, `1h30m`."""
-    seconds = max(1, round(duration_ms / 1000))
+    seconds = max(1, (duration_ms + 500) // 1000)
     parts = ((seconds // 3600, "h"), (seconds % 3600 // 60, "m"), (seconds % 60, "s"))
     return "".join(f"{count}{unit}" for count, unit in parts if count)
-
-
-def clock(epoch_ms: int) -> str:
-    """A moment as the market's clock shows it."""
-    return datetime.fromtimestamp(epoch_ms / 1000, HKT).strftime("%H:%M:%S")
 
 
 def _moved(record: Record) -> str:
@@ -87,17 +71,12 @@ def _moved(record: Record) -> str:
         return "off the list"
     if after is None:
         return f"leaves the list, was {_place(before)} with {_net(before)}"
+    turns = f"turns {_SIDE[after.side]}: " if record.has_turned else ""
     if before is None:
-        turned = f"turns {_SIDE[after.side]}: " if record.has_turned else ""
-        return f"{turned}enters as {_place(after)} with {_net(after)}"
-    if before.side != after.side:
-        return (
-            f"turns {_SIDE[after.side]}: net {_net(before)} → {_net(after)} shares, {_place(before)} → {_place(after)}"
-        )
-    place = _place(after) if before.rank == after.rank else f"{_place(before)} → {_place(after)}"
-    if before.net_vol == after.net_vol:
-        return f"net {_net(after)} shares, {place}"
-    return f"net {_net(before)} → {_net(after)} shares, {place}"
+        return f"{turns}enters as {_place(after)} with {_net(after)}"
+    place = _place(after) if before.place == after.place else f"{_place(before)} → {_place(after)}"
+    net = _net(after) if before.net_vol == after.net_vol else f"{_net(before)} → {_net(after)}"
+    return f"{turns}net {net} shares, {place}"
 
 
 def _place(row: Row | None) -> str:
@@ -120,10 +99,8 @@ def _flow(flow: Flow) -> str:
 
 
 def _summed(sums: Sums, over_ms: int) -> str:
-    missing = f", {sums.unknown} changes unknown" if sums.unknown else ""
-    return (
-        f"bought {sums.bought:,}, sold {sums.sold:,} for HK${money(sums.turnover)} {_within(over_ms)} or more{missing}"
-    )
+    hidden = f" and more: {sums.unknown} change{'s' * (sums.unknown != 1)} unknown" if sums.unknown else ""
+    return f"bought {sums.bought:,}, sold {sums.sold:,} for HK${money(sums.turnover)} {_within(over_ms)}{hidden}"
 
 
 def _within(over_ms: int) -> str:
@@ -131,6 +108,7 @@ def _within(over_ms: int) -> str:
 
 
 def _joined(parts: list[str], news: News) -> str:
-    if news.since is None:
-        return f"{', '.join(parts)}, seen {clock(news.at)} HKT"
-    return f"{', '.join(parts)}, in the {span(news.at - news.since)} to {clock(news.at)} HKT"
+    told = ", ".join(parts)
+    if not news.is_change:
+        return f"{news.kind}: {told}, seen {clock_time(news.at)} HKT"
+    return f"{told}, in the {span(news.at - (news.since or news.at))} to {clock_time(news.at)} HKT"

@@ -42,6 +42,8 @@ FACTS = Cel().bind(VALUES, TYPES)
         "'net' in kinds && kinds.exists(kind, kind == 'flipped')",
         "is_listed || side == 'sell'",
         "double(net_vol) / 3.0 > 333.3",
+        "flow . turnover > 5 && net_vol>5",
+        "side_of == 'x' || '''it's''' != '' && net_vol > 5".replace("side_of == 'x'", "net_vol < 5"),
     ],
 )
 def test_a_number_is_taken_in_either_form(text: str) -> None:

@@ -67,6 +67,17 @@ def test_a_rule_with_until_fires_once_and_again_after_it_has_ended() -> None:
     assert fired(judged, day.trade(GS, sell=700).poll()) != []
 
 
+def test_a_state_that_begins_in_a_cooldown_is_told_after_it() -> None:
+    """If it still holds: an operator wants to know."""
+    judged = Judged(rule('when = "net_vol <= -1000"', 'until = "net_vol > -1000"', 'cooldown = "1m"'))
+    day = a_day(gs=-900)
+    fired(judged, day.baseline())
+    assert fired(judged, day.trade(GS, sell=100).poll()) != []
+    assert fired(judged, day.trade(GS, buy=100).poll(), day.trade(GS, sell=100).poll()) == []
+    assert fired(judged, day.trade(GS, sell=100).poll()) != []
+    assert fired(judged, day.trade(GS, sell=100).poll()) == []
+
+
 def test_a_cooldown_is_silence_in_the_datas_time() -> None:
     """Per broker; what it suppresses is counted."""
     judged, day = Judged(rule("""when = "'net' in kinds" """, 'cooldown = "1m"')), a_day(gs=500, ubs=500)
@@ -192,6 +203,60 @@ def test_together_they_turn_only_when_it_is_certain() -> None:
     assert fired(judged, day.trade(UBS, sell=4500).poll()) != []  # UBS -5000: whatever GS holds, sellers
 
 
+def test_they_turn_every_time() -> None:
+    """A turn is a moment, not a state: the next one fires again."""
+    judged = Judged(rule('together = ["brokers"]', f'brokers = ["{GS}", "{UBS}"]', 'when = "turned"'))
+    day = a_day(gs=500)
+    fired(judged, day.baseline())
+    events = [day.trade(GS, buy=1000 * (n % 2), sell=1000 * (1 - n % 2)).poll() for n in range(4)]
+    assert fired(judged, *events) == [event.id for event in events]
+
+
+def test_what_is_summed_together_ends_in_between_too() -> None:
+    """One large trade every ten minutes, and looks that find nothing: each is told."""
+    for scope in (f'brokers = ["{GS}"]', f'brokers = ["{GS}"]\ntogether = ["brokers"]', 'together = ["codes"]'):
+        judged, day = Judged(rule('over = "1m"', 'when = "turnover >= 30000"', scope)), a_day(gs=500)
+        fired(judged, day.baseline())
+        for _ in range(3):
+            assert fired(judged, day.trade(GS, buy=300).sleep(600).look().poll(20)) != []
+
+
+def test_an_unknown_number_is_not_zero() -> None:
+    """What is not known of one of them is not known of all."""
+    brokers = f'brokers = ["{GS}", "{UBS}"]'
+    judged, day = Judged(rule('together = ["brokers"]', brokers, 'when = "net_vol > 0"')), a_day(gs=500, ubs=-100)
+    events = [day.baseline(), day.trade(HSBC, buy=100).poll()]
+    hidden = tuple(row.model_copy(update={"net_vol": None}) if row.broker_name == UBS else row for row in day.rows)
+    assert [judged.engine.take(event, hidden) for event in events] == [[], []]
+    assert dict(judged.engine.tallies["r"].no_answers) == {"net_vol is absent": 1}
+
+
+def test_a_basket_begins_every_day_anew() -> None:
+    """What it was on yesterday counts no more, and fires again."""
+    judged = Judged(rule('together = ["codes"]', 'when = "codes_selling >= 2"', 'until = "codes_selling < 1"'))
+    days = [ScriptedDay(code).trade(GS, sell=500) for code in ("HK.00700", "HK.00701")]
+    fired(judged, *(day.baseline() for day in days))
+    assert len(fired(judged, *(day.trade(GS, sell=1).poll() for day in days))) == 1
+    for day in days:
+        day.traded.clear()
+        fired(judged, day.trade(GS, sell=500).rollover("2026-05-11"))
+    assert len(fired(judged, *(day.trade(GS, sell=1).poll() for day in days))) == 1
+
+
+def test_two_that_leave_together_are_told_apart() -> None:
+    """Nobody is given what another one's condition saw."""
+    rules = [
+        rule(
+            "polls = 2", f"when = '!is_listed && broker == \"{name}\"'", f'brokers = ["{name}"]', name=name.lower()[:2]
+        )
+        for name in (GS, UBS)
+    ]
+    judged, day = Judged("\n".join(rules)), a_day(gs=500, ubs=400)
+    fired(judged, day.baseline())
+    events = [day.trade(GS, sell=500).trade(UBS, sell=400).poll(), day.trade(HSBC, buy=1).poll()]
+    assert [(rule, broker) for rule, broker, _ in judged.rules_that_fire(events)] == [("go", GS), ("ub", UBS)]
+
+
 def test_a_broker_across_codes() -> None:
     """It is on the selling side of so many codes; each has its own tape."""
     text = rule('together = ["codes"]', 'codes = ["HK.007*"]', 'when = "codes_selling >= 2"')
@@ -215,16 +280,24 @@ def test_sums_across_codes_are_in_hkd() -> None:
 
 
 def test_a_code_that_nobody_looks_at_is_told_once() -> None:
-    """By the time of those that are looked at; a lunch break is no gap, and looking again ends it."""
+    """While others are looked at; looking again ends it."""
     judged = Judged(rule('stale_after = "2m"'))
-    silent, lively = ScriptedDay(time="11:58:00"), ScriptedDay("HK.00005", time="11:58:00").trade(HSBC, buy=1)
+    silent, lively = ScriptedDay(), ScriptedDay("HK.00005").trade(HSBC, buy=1)
     fired(judged, silent.trade(GS, buy=1).baseline(), lively.baseline())
-    assert fired(judged, lively.sleep(60).trade(HSBC, buy=1).poll(60), lively.trade(HSBC, buy=1).poll(3600)) == []
+    assert fired(judged, *(lively.trade(HSBC, buy=1).poll(20) for _ in range(6))) == []
     alerts = judged.take(lively.trade(HSBC, buy=1).poll(20), lively.trade(HSBC, buy=1).poll(20))
     assert [(alert.code, alert.event_id) for alert in alerts] == [("HK.00700", f"HK.00700/{silent.epoch}/1")]
     judged.engine.see("HK.00700", lively.now)
-    assert fired(judged, lively.trade(HSBC, buy=1).poll(119)) == []
+    assert fired(judged, *(lively.trade(HSBC, buy=1).poll(20) for _ in range(6))) == []
     assert fired(judged, lively.trade(HSBC, buy=1).poll(20)) != []
+
+
+def test_a_time_in_which_nobody_is_looked_at_makes_no_code_stale() -> None:
+    """Lunch, a night, a gateway that is away: nobody missed anything that another got."""
+    judged = Judged(rule('stale_after = "2m"'))
+    days = [ScriptedDay(f"HK.0000{number}").trade(HSBC, buy=1) for number in range(4)]
+    fired(judged, *(day.baseline() for day in days))
+    assert fired(judged, *(day.trade(HSBC, buy=1).poll(3600 + number) for number, day in enumerate(days))) == []
 
 
 def test_a_new_date_begins_with_nothing_but_cooldowns() -> None:
@@ -244,6 +317,9 @@ def test_two_brokers_of_one_name_do_not_turn() -> None:
     judged, day = Judged(rule('when = "turned"')), a_day(gs=500)
     fired(judged, day.trade(f"{GS}#2", sell=500).baseline())
     assert fired(judged, day.trade(GS, sell=900).poll(), day.trade(f"{GS}#2", buy=900).poll()) == []
+    judged, day = Judged(rule('when = "turned"')), a_day(gs=-500)
+    fired(judged, day.baseline())
+    assert fired(judged, day.trade(f"{GS}#2", buy=300).poll()) == []  # in the very event in which the second one comes
 
 
 def test_two_brokers_of_one_name_are_counted_apart() -> None:

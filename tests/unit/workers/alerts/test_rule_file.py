@@ -30,7 +30,7 @@ on = ["change", "correction"]
 [[rule]]
 name = "b"
 together = ["brokers", "codes"]
-brokers = ["@us"]
+brokers = ["UBS", "Citi"]
 when = "codes_selling >= 2"
 
 [[rule]]
@@ -77,7 +77,10 @@ def test_a_rule_is_what_is_written() -> None:
         ('[[rule]]\nname = "a"\nwhen = "true"\nwen = "x"', "rules:4: there is no key 'wen'"),
         ('[[rule]]\nname = "a"\nwhen = "true"\nover = "5 minutes"', "rules:4: over: write a time as 90s, 5m or 1h30m"),
         ('[[rule]]\nname = "a"\nwhen = "true"\nover = ""', "rules:4: over: write a time as 90s, 5m or 1h30m"),
-        ('[[rule]]\nname = "a"\nwhen = "true"\nover = "0s"', "rules:4: over: input should be greater than 0"),
+        (
+            '[[rule]]\nname = "a"\nwhen = "true"\nover = "0s"',
+            "rules:4: over: use more than nothing",
+        ),
         ('[[rule]]\nname = "a"\nwhen = "true"\ncodes = ["700"]', "rules:4: codes: '700' is not a code"),
         ('[[rule]]\nname = "a"\nwhen = "true"\nbrokers = ["@us"]', "rules:4: there is no group 'us'; there is none"),
         ('[[rule]]\nname = "a"\nwhen = "true"\nsides = ["up"]', "rules:4: sides: input should be 'buy' or 'sell'"),
@@ -101,6 +104,24 @@ def test_a_rule_is_what_is_written() -> None:
         ),
         ('[groups]\nus = "x"\n[[rule]]\nname = "a"\nwhen = "true"', "rules:2: groups.us: input should be a valid list"),
         ("rule = 5", "rules:1: rule: input should be a valid list"),
+        ('# """\n[rule]\nname = "a"', "rules:2: rule: input should be a valid list"),
+        ('[names]\n"a\\nb" = 5', "rules:1: names.a�b: input should be a valid string"),
+        ("x = [[[[" + "[" * 1000, "rules:1: "),
+        ("x = 1" + "0" * 5000, "rules:1: "),
+        ('[[rule]]\nname = "a"\nwhen = """\ntrue', "rules:4: "),
+        (
+            '[[rule]]\nname = "a"\nwhen = "true"\ncooldown = "25h"',
+            "rules:4: cooldown: use more than",
+        ),
+        ('[groups]\na = ["@b"]\n[[rule]]\nname = "a"\nwhen = "true"', "rules:2: group 'a': a group holds names only"),
+        (
+            '[[rule]]\nname = "a"\nwhen = "true"\non = ["rollover"]\npolls = 2',
+            "rules:5: a: polls counts changes in a row: the rule has to be on them",
+        ),
+        (
+            '[[rule]]\nname = "a"\nwhen = "true"\ntogether = ["brokers", "codes"]\nbrokers = ["U*"]',
+            "rules:5: a: brokers together across codes have to be spelt out",
+        ),
     ],
 )
 def test_every_fault_is_told_with_its_line(text: str, fault: str) -> None:

@@ -146,16 +146,15 @@ def restated(is_correction: bool) -> Story:
     return story
 
 
-def not_seen(time: str, gap_s: float) -> Story:
-    """One code is not looked at for so long, while another is."""
+def not_seen(gap_s: float, is_lunch: bool) -> Story:
+    """One code is not looked at for so long, while another is, or none is."""
 
     def story() -> tuple[list[TapeEvent], list[tuple[str, str]]]:
-        silent, lively = ScriptedDay(time=time).trade(UBS, buy=1), ScriptedDay("HK.00005", time=time)
-        events = [silent.baseline(), lively.trade(UBS, buy=1).baseline()]
+        silent, lively = ScriptedDay().trade(UBS, buy=1), ScriptedDay("HK.00005").trade(UBS, buy=1)
+        events = [silent.baseline(), lively.baseline()]
         while lively.now < silent.now + gap_s * 1000:
-            lively.asked_at = silent.asked_at = lively.now
-            events.append(lively.trade(UBS, buy=1).poll(10))
-        return events, [("", events[0].id)] if time == "10:00:00" and gap_s > 120 else []
+            events.append(lively.trade(UBS, buy=1).poll(gap_s if is_lunch else 10))
+        return events, [] if is_lunch else [("", events[0].id)]
 
     return story
 
@@ -175,7 +174,7 @@ STORIES: dict[str, tuple[Story, Story]] = {
         sells_the_basket(("HK.00700", "HK.01810", "HK.00388")),
     ),
     "restated": (restated(is_correction=True), restated(is_correction=False)),
-    "not-seen": (not_seen("10:00:00", gap_s=140), not_seen("11:59:00", gap_s=140)),
+    "not-seen": (not_seen(gap_s=140, is_lunch=False), not_seen(gap_s=3600, is_lunch=True)),
 }
 
 
