@@ -56,7 +56,7 @@ format: $(INSTALLED)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALLED)  ## budget use, cost per poll, latency by stage, rates of subscriber, workers and storage
+bench: $(INSTALLED)  ## budget use, cost per poll, latency by stage, rates of subscriber, workers, storage and rules
 	$(BIN)/python benchmarks $(ARGS)
 
 proto: $(INSTALLED)  ## generate the gateway's messages from our .proto files

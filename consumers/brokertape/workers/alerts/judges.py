@@ -132,17 +132,19 @@ class BrokerJudge(Judge):
     def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
         """Everybody who moved; where it counts events in a row, everybody."""
         standings = code.standings.setdefault(self.rule.name, {})
+        over_ms, is_on = self.rule.over_ms, news.kind in self.rule.on
         for record in self._records(standings, news):
             standing = standings.get(record.key)
             if standing is None:
                 standing = standings[record.key] = Standing()
-            view = BrokerView(news, record, self._sums(standing, record, code, news))
-            if news.kind not in self.rule.on:
+            sums = NOTHING if over_ms is None else self._sums(standing, record, code, news, over_ms)
+            if not is_on:
                 continue
-            facts = shared.facts(record) if self.rule.over_ms is None else self._facts(view)
+            facts = shared.facts(record) if over_ms is None else self._facts(BrokerView(news, record, sums))
             is_in_scope = record.side is None or record.side in self.rule.sides
             if self._fires(standing, facts, news.at, is_in_scope=is_in_scope):
-                yield self._finding(record.key, wording.about_broker(view, self.rule.over_ms), view)
+                view = BrokerView(news, record, sums)
+                yield self._finding(record.key, wording.about_broker(view, over_ms), view)
 
     def _records(self, standings: dict[Key, Standing], news: News) -> list[Record]:
         brokers = self.rule.brokers
@@ -153,10 +155,7 @@ class BrokerJudge(Judge):
         # Who has been off the list for several events is in none of them.
         return found + [gone(key) for key, one in standings.items() if one.held and key not in seen]
 
-    def _sums(self, standing: Standing, record: Record, code: CodeState, news: News) -> Sums:
-        over_ms = self.rule.over_ms
-        if over_ms is None:
-            return NOTHING
+    def _sums(self, standing: Standing, record: Record, code: CodeState, news: News, over_ms: int) -> Sums:
         if standing.is_on and (then := news.before(code.known)) is not None:
             was = next((one for one in then.everybody if one.key == record.key), gone(record.key))
             self._rest(standing, BrokerView(then, was, standing.window.sums(then.at, over_ms)))

@@ -32,12 +32,12 @@ class Record:
     has_turned: bool = False
     """Whether it was last listed on the other side, on this date; it may have been off the list in between."""
 
-    @property
+    @cached_property
     def key(self) -> Key:
         """What it is remembered by."""
         return self.broker, self.ordinal
 
-    @property
+    @cached_property
     def side(self) -> Side | None:
         """The side it is listed on, or, off the list, was."""
         row = self.after or self.before

@@ -97,25 +97,30 @@ class WindowView:
 
 
 @dataclass
-class EventView:
-    """What is asked of the event, whomever a rule is about."""
+class CodeView:
+    """Whose event it is."""
 
     news: News
 
     @property
-    def event(self) -> str:
-        """`change`, or whatever else the rule is `on`."""
-        return self.news.kind
-
-    @property
     def code(self) -> str:
-        """As `HK.00700`."""
+        """The code that has just changed, as `HK.00700`."""
         return self.news.code
 
     @property
     def trading_date(self) -> str:
         """As `2026-05-08`."""
         return self.news.trading_date
+
+
+@dataclass
+class EventView(CodeView):
+    """What is asked of the event, where a rule is about one code."""
+
+    @property
+    def event(self) -> str:
+        """`change`, or whatever else the rule is `on`."""
+        return self.news.kind
 
     @property
     def interval_s(self) -> float | None:
@@ -316,10 +321,9 @@ class TogetherView(EventView, WindowView):
 
 
 @dataclass
-class BasketView(WindowView):
+class BasketView(CodeView, WindowView):
     """A broker, or brokers together, across several codes, one of which has just changed."""
 
-    news: News
     who: str
     sides: Mapping[str, Side]
     sums: Sums
@@ -328,16 +332,6 @@ class BasketView(WindowView):
     def broker(self) -> str:
         """The broker's name; empty where brokers are taken together."""
         return self.who
-
-    @property
-    def code(self) -> str:
-        """The code that has just changed."""
-        return self.news.code
-
-    @property
-    def trading_date(self) -> str:
-        """As `2026-05-08`."""
-        return self.news.trading_date
 
     @property
     def codes_buying(self) -> int:
