@@ -11,7 +11,7 @@ from itertools import islice
 
 from brokertape.tape.events import TapeEvent
 from brokertape.tape.rows import Row
-from brokertape.workers.alerts.cel import Cel, CelExpression
+from brokertape.workers.alerts.cel import Cel, CelExpression, CelScope
 from brokertape.workers.alerts.engine import Engine
 from brokertape.workers.alerts.expression import Facts, FieldType, NoAnswer, Values
 from brokertape.workers.alerts.rule_file import parse_rules
@@ -50,19 +50,31 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class RecordingScope:
+    """Variables, and what is asked about them."""
+
+    scope: CelScope
+    asked: list[tuple[CelExpression, Values]]
+
+    def compile(self, text: str) -> Recorded:
+        """The condition."""
+        return Recorded(self.scope.compile(text), self.asked)
+
+    def bind(self, values: Values) -> tuple[Values, Facts]:
+        """The values beside what they are bound to."""
+        return values, self.scope.bind(values)
+
+
+@dataclass(frozen=True)
 class Recording:
     """A language whose conditions remember."""
 
     language: Cel = field(default_factory=Cel)
     asked: list[tuple[CelExpression, Values]] = field(default_factory=list)
 
-    def compile(self, text: str, types: Mapping[str, FieldType]) -> Recorded:
-        """The condition."""
-        return Recorded(self.language.compile(text, types), self.asked)
-
-    def bind(self, values: Values, types: Mapping[str, FieldType]) -> tuple[Values, Facts]:
-        """The values beside what they are bound to."""
-        return values, self.language.bind(values, types)
+    def scope(self, types: Mapping[str, FieldType]) -> RecordingScope:
+        """Variables of these types."""
+        return RecordingScope(self.language.scope(types), self.asked)
 
 
 def hundred_rules() -> str:

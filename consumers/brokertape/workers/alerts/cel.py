@@ -66,30 +66,39 @@ class CelExpression:
         return found if isinstance(found, bool) else NoAnswer(_reason(str(found)))
 
 
-class Cel:
-    """The language. It keeps one environment per set of variables."""
+class CelScope:
+    """Variables, and the engine's environment for them."""
 
-    def __init__(self) -> None:
-        self._environments: dict[frozenset[tuple[str, FieldType]], cel.Env] = {}
+    def __init__(self, types: Mapping[str, FieldType]) -> None:
+        self._types = types
+        self._environment = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in types.items()})
 
-    def compile(self, text: str, types: Mapping[str, FieldType]) -> CelExpression:
-        """The condition `text`; see `Language`."""
+    def compile(self, text: str) -> CelExpression:
+        """The condition `text`; see `Scope`."""
         if len(text) > MAX_LENGTH:
             raise ExpressionError(f"{len(text)} characters: {MAX_LENGTH} at most")
-        program = _checked(self._environment(types), text)
+        program = _checked(self._environment, text)
         if program.return_type() != cel.Type.BOOL:
             raise ExpressionError(f"gives {program.return_type().name().lower()}, not true or false: compare it")
-        return CelExpression(text, _names(text, types), program)
+        return CelExpression(text, _names(text, self._types), program)
 
-    def bind(self, values: Values, types: Mapping[str, FieldType]) -> Facts:
+    def bind(self, values: Values) -> Facts:
         """Values for evaluation: each one costs about a microsecond, so only what is read."""
-        return self._environment(types).Activation(values)
+        return self._environment.Activation(values)
 
-    def _environment(self, types: Mapping[str, FieldType]) -> cel.Env:
+
+class Cel:
+    """The language."""
+
+    def __init__(self) -> None:
+        self._scopes: dict[frozenset[tuple[str, FieldType]], CelScope] = {}
+
+    def scope(self, types: Mapping[str, FieldType]) -> CelScope:
+        """Variables of these types."""
         key = frozenset(types.items())
-        if key not in self._environments:
-            self._environments[key] = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in types.items()})
-        return self._environments[key]
+        if key not in self._scopes:
+            self._scopes[key] = CelScope(types)
+        return self._scopes[key]
 
 
 def _reason(words: str) -> str:

@@ -30,6 +30,7 @@ class Engine:
         self._judges = {rule.name: judge_of(rule, rules) for rule in rules.rules if rule.about is not About.FRESHNESS}
         self._freshness = [FreshnessJudge(rule) for rule in rules.rules if rule.about is About.FRESHNESS]
         self._shared_vocabulary = vocabulary(About.BROKER, has_window=False)
+        self._shared_scope = rules.language.scope(self._shared_vocabulary.types)
         self._shared_names = _names_shared(self._judges.values())
         self._attention = Attention()
         self._ticked_at = 0
@@ -66,7 +67,7 @@ class Engine:
         return self._look(code, at) if code in self._codes else []
 
     def _judge(self, code: CodeState, news: News) -> Iterator[Alert]:
-        shared = Shared(news, self._rules.language, self._shared_vocabulary, self._shared_names)
+        shared = Shared(news, self._shared_scope, self._shared_vocabulary, self._shared_names)
         for rule in self._rules.of_code(news.code):
             if rule.name in self._judges:
                 for finding in self._judges[rule.name].judge(code, news, shared):

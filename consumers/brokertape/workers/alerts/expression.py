@@ -47,15 +47,22 @@ class Expression(Protocol):
         """Whether it holds. Raises nothing."""
 
 
-class Language(Protocol):
-    """What makes expressions."""
+class Scope(Protocol):
+    """Variables, each of its type: what expressions are written over."""
 
-    def compile(self, text: str, types: Mapping[str, FieldType]) -> Expression:
-        """The expression `text` over variables of these types.
+    def compile(self, text: str) -> Expression:
+        """The expression `text`.
 
         Raises:
             ExpressionError: It cannot be meant, or gives something else than true or false.
         """
 
-    def bind(self, values: Values, types: Mapping[str, FieldType]) -> Facts:
-        """Values of variables of these types, absent ones left out."""
+    def bind(self, values: Values) -> Facts:
+        """Values of the variables, absent ones left out."""
+
+
+class Language(Protocol):
+    """What expressions are written in."""
+
+    def scope(self, types: Mapping[str, FieldType]) -> Scope:
+        """Variables of these types; the same ones are one scope."""

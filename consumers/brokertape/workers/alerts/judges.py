@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from brokertape.tape.rows import Side
 from brokertape.workers.alerts import wording
-from brokertape.workers.alerts.expression import Expression, Facts, Language, NoAnswer, Value
+from brokertape.workers.alerts.expression import Expression, Facts, Language, NoAnswer, Scope, Value
 from brokertape.workers.alerts.news import News, Record, gone
 from brokertape.workers.alerts.rules import SIDES, About, Rule, RuleSet
 from brokertape.workers.alerts.state import TOGETHER, Basket, CodeState, Key, Standing
@@ -27,9 +27,9 @@ class Finding(NamedTuple):
 class Shared:
     """Of one event: what conditions without sums see of each broker, bound once for all rules."""
 
-    def __init__(self, news: News, language: Language, vocabulary: Vocabulary, names: frozenset[str]) -> None:
+    def __init__(self, news: News, scope: Scope, vocabulary: Vocabulary, names: frozenset[str]) -> None:
         self._news = news
-        self._language = language
+        self._scope = scope
         self._vocabulary = vocabulary
         self._names = names
         self._facts: dict[Record, Facts] = {}
@@ -39,7 +39,7 @@ class Shared:
         found = self._facts.get(record)
         if found is None:
             values = self._vocabulary.values(BrokerView(self._news, record, NOTHING), self._names)
-            found = self._facts[record] = self._language.bind(values, self._vocabulary.types)
+            found = self._facts[record] = self._scope.bind(values)
         return found
 
 
@@ -49,9 +49,8 @@ class Judge(ABC):
     def __init__(self, rule: Rule, language: Language) -> None:
         self.rule = rule
         self.tally = Tally()
-        self._language = language
+        self._scope = language.scope(rule.vocabulary.types)
         self._names = frozenset().union(*(condition.names for condition in rule.conditions))
-        self._types = rule.vocabulary.types
 
     @abstractmethod
     def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
@@ -61,7 +60,7 @@ class Judge(ABC):
         """What was gathered of a code over events does not count any more."""
 
     def _facts(self, view: View) -> Facts:
-        return self._language.bind(self.rule.vocabulary.values(view, self._names), self._types)
+        return self._scope.bind(self.rule.vocabulary.values(view, self._names))
 
     def _asks(self, condition: Expression | None, facts: Facts) -> bool:
         """Whether a condition holds. One without an answer does not; it is counted."""

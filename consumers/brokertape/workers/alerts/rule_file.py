@@ -191,7 +191,8 @@ class _Reader:
         if text is None:
             return None
         try:
-            return self.language.compile(text, vocabulary(table.about, has_window=table.over is not None).types)
+            types = vocabulary(table.about, has_window=table.over is not None).types
+            return self.language.scope(types).compile(text)
         except ExpressionError as error:
             raise self._fault(self._line(index, key), f"{table.name}: {key}: {error}") from error
 

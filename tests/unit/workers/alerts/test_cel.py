@@ -21,7 +21,8 @@ VALUES: Values = {
     "kinds": ["flipped", "net"],
     "is_listed": True,
 }
-FACTS = Cel().bind(VALUES, TYPES)
+SCOPE = Cel().scope(TYPES)
+FACTS = SCOPE.bind(VALUES)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ FACTS = Cel().bind(VALUES, TYPES)
 )
 def test_a_number_is_taken_in_either_form(text: str) -> None:
     """Integers and floating-point numbers are compared as they were meant."""
-    assert Cel().compile(text, TYPES).evaluate(FACTS) is True
+    assert SCOPE.compile(text).evaluate(FACTS) is True
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_a_number_is_taken_in_either_form(text: str) -> None:
 def test_what_cannot_be_meant_is_said_in_words(text: str, reason: str) -> None:
     """When it is loaded, not when it is asked."""
     with pytest.raises(ExpressionError) as error:
-        Cel().compile(text, TYPES)
+        SCOPE.compile(text)
     assert reason in str(error.value)
 
 
@@ -82,17 +83,17 @@ def test_what_cannot_be_meant_is_said_in_words(text: str, reason: str) -> None:
 )
 def test_without_an_answer_there_is_a_reason(text: str, reason: str) -> None:
     """Neither true nor false, and nothing is raised."""
-    assert Cel().compile(text, TYPES).evaluate(FACTS) == NoAnswer(reason)
+    assert SCOPE.compile(text).evaluate(FACTS) == NoAnswer(reason)
 
 
 def test_an_expression_names_what_it_reads() -> None:
     """Not what stands in its strings and comments, nor what it binds itself."""
     text = "flow.turnover > 1.0 && kinds.all(net, net != 'side') // avg_price"
-    assert Cel().compile(text, TYPES).names == {"flow.turnover", "kinds"}
+    assert SCOPE.compile(text).names == {"flow.turnover", "kinds"}
 
 
 def test_work_without_end_is_cut_off() -> None:
     """A rule cannot hold up the tape: the engine bounds what one evaluation may do."""
     numbers = str(list(range(100)))
     text = f"{numbers}.all(a, {numbers}.all(b, {numbers}.all(c, a + b + c >= 0)))"
-    assert Cel().compile(text, TYPES).evaluate(FACTS) == NoAnswer("Iteration budget exceeded")
+    assert SCOPE.compile(text).evaluate(FACTS) == NoAnswer("Iteration budget exceeded")
