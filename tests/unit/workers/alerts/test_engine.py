@@ -330,3 +330,33 @@ def test_two_brokers_of_one_name_are_counted_apart() -> None:
     alerts = judged.take(day.trade(UBS, buy=100).poll())
     assert [alert.broker for alert in alerts] == [GS, GS]
     assert len({alert.id for alert in alerts}) == 2
+
+
+def test_a_turn_is_not_seen_over_what_restates_the_list() -> None:
+    """A buyer of yesterday, or of before a correction, that enters as a seller has not been seen to turn."""
+    for restate in (lambda day: day.rollover("2026-05-11"), lambda day: day.correction()):
+        judged, day = Judged(rule('when = "turned"')), a_day(gs=500)
+        fired(judged, day.baseline())
+        del day.traded[GS]
+        assert fired(judged, restate(day), day.trade(GS, sell=100).poll()) == []
+
+
+def test_a_correction_voids_the_sums_across_codes_too() -> None:
+    """Of the code that it restates."""
+    judged = Judged(rule('together = ["codes"]', 'over = "5m"', 'when = "sold >= 300"'))
+    day = a_day(gs=-5000)
+    fired(judged, day.baseline(), day.trade(GS, sell=200).poll(), day.correction())
+    assert fired(judged, day.trade(GS, sell=100).poll()) == []
+    assert fired(judged, day.trade(GS, sell=200).poll()) != []
+
+
+def test_of_a_shared_name_nothing_is_certain() -> None:
+    """Neither the side of those it belongs to, nor that it traded nothing."""
+    together = rule('together = ["brokers"]', f'brokers = ["{GS}"]', """when = "side == 'buy'" """)
+    still = rule("polls = 2", 'when = "flow_known"', f'brokers = ["{GS}"]', name="s")
+    for is_shared, expected in ((False, 2), (True, 0)):
+        judged, day = Judged(f"{together}\n{still}"), a_day(gs=500)
+        if is_shared:
+            day.trade(f"{GS}#2", buy=300)
+        events = [day.baseline(), *(day.trade(HSBC, buy=10).poll() for _ in range(2))]
+        assert len(fired(judged, *events)) == expected

@@ -103,6 +103,10 @@ def test_a_rule_is_what_is_written() -> None:
             "rules:5: a second rule is called 'a'",
         ),
         ('[groups]\nus = "x"\n[[rule]]\nname = "a"\nwhen = "true"', "rules:2: groups.us: input should be a valid list"),
+        (
+            '[[rule]]\nname = "a"\ntext = """\nover = 5\n[[rule]]\n"""\nwhen = "true"\nover = "x"',
+            "rules:8: over: write a time as 90s",
+        ),
         ("rule = 5", "rules:1: rule: input should be a valid list"),
         ('# """\n[rule]\nname = "a"', "rules:2: rule: input should be a valid list"),
         ('[names]\n"a\\nb" = 5', "rules:1: names.a�b: input should be a valid string"),
