@@ -334,11 +334,12 @@ def test_two_brokers_of_one_name_are_counted_apart() -> None:
 
 def test_a_turn_is_not_seen_over_what_restates_the_list() -> None:
     """A buyer of yesterday, or of before a correction, that enters as a seller has not been seen to turn."""
-    for restate in (lambda day: day.rollover("2026-05-11"), lambda day: day.correction()):
+    for is_new_date in (True, False):
         judged, day = Judged(rule('when = "turned"')), a_day(gs=500)
         fired(judged, day.baseline())
         del day.traded[GS]
-        assert fired(judged, restate(day), day.trade(GS, sell=100).poll()) == []
+        restated = day.rollover("2026-05-11") if is_new_date else day.correction()
+        assert fired(judged, restated, day.trade(GS, sell=100).poll()) == []
 
 
 def test_a_correction_voids_the_sums_across_codes_too() -> None:
