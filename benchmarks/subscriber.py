@@ -42,8 +42,8 @@ READING = {
 }
 IMPORTS = {
     "python alone": "pass",
-    "redis.asyncio, orjson, pydantic": "import redis.asyncio, orjson, pydantic",
-    "the same, and what pydantic loads late": "import redis.asyncio, orjson, pydantic; pydantic.BaseModel",
+    "redis.asyncio, msgspec, orjson, pydantic": "import redis.asyncio, msgspec, orjson, pydantic",
+    "the same, and what pydantic loads late": "import redis.asyncio, msgspec, orjson, pydantic; pydantic.BaseModel",
     "brokertape.subscriber": "import brokertape.subscriber",
 }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
+from msgspec.structs import asdict
 
 from brokertape.cli.redis_server import RedisServer
 from brokertape.tape.events import TapeEvent
@@ -76,6 +77,6 @@ async def test_the_latest_list_is_that_of_redis(redis_server: RedisServer, tmp_p
         event = await writer.change(3)
     found = json.loads(run_command("book", "HK.00700", "--redis", redis_server.url, "--json", cwd=tmp_path).out)
     assert (found["seq"], found["hash"]) == (4, event.data.hash)
-    assert found["rows"] == [row.model_dump() for row in writer.rows]
+    assert found["rows"] == [asdict(row) for row in writer.rows]
     assert run_command("book", "HK.00005", "--redis", redis_server.url, "--json", cwd=tmp_path).out == "null\n"
     assert "no book yet" in run_command("book", "HK.00005", "--redis", redis_server.url, cwd=tmp_path).out

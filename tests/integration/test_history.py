@@ -243,7 +243,7 @@ def test_what_cannot_work_ends_in_one_line(redis_server: RedisServer, arguments:
 async def test_stream_and_memory_share_a_slot_of_a_cluster(short_dir: Path, redis_program: Path) -> None:
     """So that one script can write both."""
     data = HistoryData(code=CODES[0], trading_date=DATES[0], days_before=1, data_time=None, rows=())
-    identity = {"source": "/opend/test", "id": f"{CODES[0]}/history/{DATES[0]}", "subject": CODES[0]}
+    identity: dict[str, Any] = {"source": "/opend/test", "id": f"{CODES[0]}/history/{DATES[0]}", "subject": CODES[0]}
     event = HistoryEvent(**identity, time="2026-05-08T10:00:00.000Z", data=data)
     with three_nodes(short_dir, redis_program) as nodes:
         async with connect(f"redis+cluster://127.0.0.1:{nodes[0]._port}") as client:

@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 
 from brokertape.cli.redis_server import RedisServer
-from brokertape.tape.codec import load
+from brokertape.tape.codec import dump, load
 from brokertape.tape.events import ChangeEvent
 from support import recorded_day
 from support.commands import running
@@ -55,7 +55,7 @@ async def test_the_ten_lines_on_the_workers_page_run(
     """As somebody copies them: a broker that turns is printed."""
     lines = blocks("docs/workers.md")[0]
     day = [load(payload) for payload in gzip.decompress(recorded_day.PATH.read_bytes()).splitlines()]
-    flips = [event for event in day if isinstance(event, ChangeEvent) and "flipped" in event.model_dump_json()]
+    flips = [event for event in day if isinstance(event, ChangeEvent) and b"flipped" in dump(event)]
     await publish(real_redis, await create_tape(real_redis), flips)
     (tmp_path / "flips.py").write_text(lines.replace("redis://localhost:6390", shared_redis_server.url))
     with running("flips", "-u", "flips.py", directory=tmp_path, program=[sys.executable]) as worker:

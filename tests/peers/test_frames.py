@@ -6,6 +6,7 @@ import pickle
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -154,5 +155,5 @@ def history_event(table: TopTenBrokers) -> HistoryEvent:
     assert table.data_time is not None
     day = trading_date_of(table.data_time)
     data = HistoryData(code=CODE, trading_date=day, days_before=1, data_time=table.data_time, rows=tuple(rows))
-    identity = {"source": "/opend/test", "id": f"{CODE}/history/{day}", "subject": CODE}
+    identity: dict[str, Any] = {"source": "/opend/test", "id": f"{CODE}/history/{day}", "subject": CODE}
     return HistoryEvent(**identity, time=f"{day}T16:10:00.000Z", data=data)

@@ -68,7 +68,7 @@ async def past_day(gateway: InMemoryGateway, now_ms: int) -> HistoryEvent:
     table = await gateway.top_ten_brokers(RESTATED, days_before=1)
     snapshot = Snapshot.of(table, now_ms, now_ms)
     trading_date = trading_date_of(table.data_time or 0)
-    rows = tuple(HistoryRow.model_validate(row.model_dump()) for row in snapshot.rows)
+    rows = tuple(map(HistoryRow.of, snapshot.rows))
     return HistoryEvent(
         source=SOURCE,
         id=f"{table.code}/history/{trading_date}",

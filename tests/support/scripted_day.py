@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from brokertape.tape.diff import diff, repeated_names
 from brokertape.tape.events import (
@@ -116,13 +117,13 @@ class ScriptedDay:
             total_turnover=one.turnover,
         )
 
-    def _event(self, data: type[TapeData], **values: object) -> TapeEvent:
+    def _event(self, data: type[TapeData], **values: Any) -> TapeEvent:
         self.seq += 1
         since, self.asked_at = self.asked_at, self.now
         return tape_event(
             SOURCE,
-            data.model_validate(
-                {
+            data(
+                **{
                     "code": self.code,
                     "epoch": self.epoch,
                     "seq": self.seq,

@@ -41,7 +41,7 @@ def past_day(
             trading_date=trading_date,
             days_before=days_before,
             data_time=FIRST_EPOCH // 1000,
-            rows=tuple(HistoryRow.model_validate(row.model_dump()) for row in rows),
+            rows=tuple(map(HistoryRow.of, rows)),
         ),
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from msgspec.structs import asdict
 from psycopg.rows import dict_row
 
 from brokertape.tape.events import TapeEvent
@@ -42,7 +43,7 @@ def assert_holds(database: str | Path, events: Iterable[TapeEvent], factories: I
     """Exactly one row per event, and every book at its publisher's last table."""
     assert sorted(row["id"] for row in query(database, "SELECT id FROM events")) == sorted(event.id for event in events)
     books = {row["code"]: json.loads(row["list_rows"]) for row in query(database, "SELECT * FROM books")}
-    assert books == {factory.code: [row.model_dump() for row in factory.rows] for factory in factories}
+    assert books == {factory.code: [asdict(row) for row in factory.rows] for factory in factories}
 
 
 def alter(database: str | Path, statement: str) -> None:

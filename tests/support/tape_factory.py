@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from brokertape.tape.changes import Change, Flow
+from brokertape.tape.changes import Change, Flow, Kind
 from brokertape.tape.codec import encode_entry
 from brokertape.tape.connection import RedisClient
 from brokertape.tape.events import (
@@ -128,12 +128,12 @@ class TapeFactory:
 
 def _change(name: str, before: Row | None, after: Row | None) -> Change:
     if before is None or after is None:
-        kinds = ("entered",) if before is None else ("left",)
-        return Change(broker_name=name, kinds=kinds, before=before, after=after, flow=None)
-    kind = "flipped" if before.side != after.side else "net" if before.net_vol != after.net_vol else "ranked"
+        kind: Kind = "entered" if before is None else "left"
+        return Change(broker_name=name, kinds=(kind,), before=before, after=after, flow=None)
+    moved: Kind = "flipped" if before.side != after.side else "net" if before.net_vol != after.net_vol else "ranked"
     net_vol = (after.net_vol or 0) - (before.net_vol or 0)
     flow = Flow(net_vol=net_vol, buy_vol=None, sell_vol=None, turnover=None, vwap=None)
-    return Change(broker_name=name, kinds=(kind,), before=before, after=after, flow=flow)
+    return Change(broker_name=name, kinds=(moved,), before=before, after=after, flow=flow)
 
 
 async def create_tape(client: RedisClient, prefix: str = "brokertape", partitions: int = 16) -> Keys:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
+
 from brokertape.subscriber.events import Event, Update
 from brokertape.subscriber.view import BookView
 from brokertape.tape.changes import Change
@@ -144,7 +146,7 @@ def _change_record(event: ChangeEvent, change: Change) -> dict[str, Any]:
         "avg_price": row.avg_price,
         "total_vol": row.total_vol,
         "total_turnover": row.total_turnover,
-        **({} if flow is None else {f"flow_{name}": value for name, value in flow}),
+        **({} if flow is None else {f"flow_{name}": value for name, value in asdict(flow).items()}),
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from msgspec import ValidationError, convert, to_builtins
 
 from brokertape.subscriber.events import Event, State, Update
 from brokertape.tape._model import Model
@@ -14,7 +14,7 @@ from brokertape.tape.start import is_entry_id
 Version = tuple[int, int]  # epoch and seq
 
 
-class Position(Model):
+class Position(Model, frozen=True):
     """Per tape stream the entry after which to read, and per code the last event told.
 
     That is its epoch and seq, or None if nothing was told of the code yet.
@@ -33,11 +33,9 @@ class Position(Model):
         if not isinstance(value, Mapping):
             raise InvalidPosition(f"not a saved position: {str(value)[:64]!r}; give the value, not its JSON text")
         try:
-            position = cls.model_validate(value)
+            position = convert(value, cls)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "it"
-            raise InvalidPosition(f"not a saved position: {where}: {first['msg']}") from error
+            raise InvalidPosition(f"not a saved position: {error}") from error
         for entry_id in position.streams.values():
             if not is_entry_id(entry_id):
                 raise InvalidPosition(f"not a saved position: {entry_id!r} is no entry id")
@@ -73,4 +71,5 @@ class Bookmark:
         """The position as JSON; None as long as there is none to go on from."""
         if not self._streams:
             return None
-        return Position(streams=self._streams, codes=self._codes).model_dump(mode="json")
+        position: dict[str, Any] = to_builtins(Position(streams=self._streams, codes=self._codes))
+        return position

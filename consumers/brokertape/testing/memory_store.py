@@ -3,6 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from brokertape.subscriber.source import Entry, Span
 from brokertape.tape.book import Book, Snapshot
 from brokertape.tape.changes import apply
@@ -93,7 +95,7 @@ class MemoryStore:
         for code, mark in marks.items():
             book = self.books.get(code)
             if book is not None and (book.epoch, book.seq) == (mark.epoch, mark.seq):
-                self.books[code] = book.model_copy(update={"observed_at": mark.observed_at})
+                self.books[code] = replace(book, observed_at=mark.observed_at)
 
 
 def _order_of(entry: Entry) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from brokertape.tape.diff import diff
 from brokertape.tape.events import BaselineData, ChangeData, Closing, RolloverData, TapeData, TapeEvent, tape_event
@@ -61,14 +62,14 @@ class Trading:
     def _data(self, rows: tuple[Row, ...], now_ms: int, *, is_new_date: bool) -> TapeData:
         common = self._common(rows, now_ms)
         if self._polled_at is None:
-            return BaselineData.model_validate({**common, "reason": "first_seen", "rows": rows})
+            return BaselineData(**common, reason="first_seen", rows=rows)
         if not is_new_date:
-            return ChangeData.model_validate({**common, "changes": diff(self._rows, rows, ())})
+            return ChangeData(**common, changes=diff(self._rows, rows, ()))
         stamp = self._polled_at // 1000
         closing = Closing(trading_date=trading_date_of(stamp), data_time=stamp, rows=self._rows)
-        return RolloverData.model_validate({**common, "closing": closing, "rows": rows})
+        return RolloverData(**common, closing=closing, rows=rows)
 
-    def _common(self, rows: tuple[Row, ...], now_ms: int) -> dict[str, object]:
+    def _common(self, rows: tuple[Row, ...], now_ms: int) -> dict[str, Any]:
         """What every event carries."""
         return {
             "code": self._code,

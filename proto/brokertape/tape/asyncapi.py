@@ -4,6 +4,8 @@ AsyncAPI has no place of its own for Redis (its binding is empty by definition),
 `x-redis`.
 """
 
+from msgspec import convert
+
 from brokertape.tape.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, MAX_PARTITIONS, SCHEMA, Keys
 from brokertape.tape.schema import EVENT_MODELS, JsonObject, definitions, event_type, example
 
@@ -11,7 +13,7 @@ VERSION = "3.0.0"
 CONTENT_TYPE = "application/cloudevents+json"
 
 _REDIS = "x-redis"
-_SCHEMAS = "#/components/schemas/{model}"
+_SCHEMAS = "#/components/schemas/{name}"
 _KEYS = Keys()
 
 _TAPE_KINDS = ("baseline", "change", "rollover", "correction")
@@ -130,7 +132,7 @@ def _receive(channel: str, summary: str) -> JsonObject:
 
 def _message(kind: str) -> JsonObject:
     model, event = EVENT_MODELS[kind], example(kind)
-    topic = model.model_validate(event).topic
+    topic = convert(event, model).topic
     return {
         "name": event_type(kind),
         "title": kind.capitalize(),
@@ -145,7 +147,7 @@ def _message(kind: str) -> JsonObject:
                 "encoding": {"type": "string", "const": "json"},
             },
         },
-        "payload": {"$ref": _SCHEMAS.format(model=model.__name__)},
+        "payload": {"$ref": _SCHEMAS.format(name=model.__name__)},
         "examples": [
             {
                 "name": kind,

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from msgspec import ValidationError, convert
+from msgspec.json import Encoder
 
 from brokertape.tape._model import Model
 from brokertape.tape.errors import DecodeError
 from brokertape.tape.rows import Row
 from brokertape.tape.start import is_entry_id
 
+_ENCODER = Encoder()
 
-class Snapshot(Model):
+
+class Snapshot(Model, frozen=True):
     """The rows of a code on a trading date, as the book stores them."""
 
     code: str
@@ -20,7 +23,7 @@ class Snapshot(Model):
     rows: tuple[Row, ...]
 
 
-class Version(Model):
+class Version(Model, frozen=True):
     """Which commit a book stands at: what a commit compares before it sets."""
 
     epoch: int
@@ -28,7 +31,7 @@ class Version(Model):
     commit: str
 
 
-class Book(Model):
+class Book(Model, frozen=True):
     """Latest state of one code.
 
     `entry_id` is its last tape entry, `commit` the random id of the commit that wrote it, `server` the Redis
@@ -80,7 +83,7 @@ class Book(Model):
             "trading_date": self.trading_date.encode(),
             "hash": self.hash.encode(),
             "repeated": orjson.dumps(self.repeated),
-            "snapshot": orjson.dumps(self.snapshot, default=vars),
+            "snapshot": _ENCODER.encode(self.snapshot),
         }
 
     @classmethod
@@ -97,11 +100,8 @@ class Book(Model):
             values["data_time"] = values.get("data_time") or None
             values["repeated"] = orjson.loads(values.get("repeated", "[]"))
             values["snapshot"] = orjson.loads(values.get("snapshot", "{}"))
-            book = cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise DecodeError(f"not a book: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-        except (UnicodeDecodeError, orjson.JSONDecodeError) as error:
+            book = convert(values, cls, strict=False)  # a hash holds text: numbers too
+        except (ValidationError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
             raise DecodeError(f"not a book: {error}") from error
         if not is_entry_id(book.entry_id):
             raise DecodeError(f"not a book: entry_id {book.entry_id[:64]!r} is none")

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from msgspec import Meta
 
 from brokertape.tape._model import Model
 from brokertape.tape.errors import ApplyError
@@ -14,7 +14,7 @@ from brokertape.tape.wire_types import Counted
 Kind = Literal["entered", "left", "flipped", "net", "activity", "ranked"]
 
 
-class Flow(Model):
+class Flow(Model, frozen=True):
     """One broker's own trading in the interval of an event: shares, HKD and HKD a share.
 
     `buy_vol` and `sell_vol` are None when the totals do not split into whole volumes; `vwap` is None when
@@ -28,7 +28,7 @@ class Flow(Model):
     vwap: float | None
 
 
-class Change(Model):
+class Change(Model, frozen=True, kw_only=True, omit_defaults=True):
     """One broker whose row changed. `before` is None when it entered the list, `after` when it left it.
 
     Leaving the list is not trading to zero. `flow` is None where it cannot be known. `ordinal` (1, 2, …) tells
@@ -36,8 +36,8 @@ class Change(Model):
     """
 
     broker_name: str
-    ordinal: Counted | None = Field(default=None, exclude_if=lambda ordinal: ordinal is None)
-    kinds: tuple[Kind, ...] = Field(json_schema_extra={"minItems": 1, "uniqueItems": True})
+    ordinal: Counted | None = None
+    kinds: Annotated[tuple[Kind, ...], Meta(extra_json_schema={"minItems": 1, "uniqueItems": True})]
     before: Row | None
     after: Row | None
     flow: Flow | None

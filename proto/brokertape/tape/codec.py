@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from msgspec import DecodeError as MsgspecError
+from msgspec.json import Decoder, Encoder
 
 from brokertape.tape.errors import DecodeError, UnknownEventType
 from brokertape.tape.events import Envelope, Event, StatusEvent
 
 MAX_PAYLOAD_BYTES = 1 << 20  # a full rollover is 8 kB; what is a hundred times larger is not ours
 
-_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+_ENCODER = Encoder()
+_DECODER: Decoder[Event] = Decoder(Event)
 _KNOWN_TYPES = frozenset(
     f"brokertape.{kind}.v1"
     for kind in ("baseline", "change", "rollover", "correction", "history", "status", "watermark")
@@ -20,7 +22,7 @@ _KNOWN_TYPES = frozenset(
 
 def dump(event: Envelope) -> bytes:
     """`event` as one CloudEvent in JSON (structured mode)."""
-    return event.model_dump_json(by_alias=True).encode()
+    return _ENCODER.encode(event)
 
 
 def encode_entry(event: Envelope, payload: bytes | None = None) -> dict[str, bytes]:
@@ -51,13 +53,12 @@ def load(payload: bytes) -> Event:
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise DecodeError(f"payload of {len(payload)} bytes is longer than {MAX_PAYLOAD_BYTES}")
     try:
-        return _EVENT.validate_json(payload)
-    except ValidationError as error:
+        return _DECODER.decode(payload)
+    except (MsgspecError, UnicodeDecodeError, RecursionError) as error:
         event_type = _type_of(payload)
         if isinstance(event_type, str) and event_type not in _KNOWN_TYPES:
             raise UnknownEventType(event_type) from error
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise DecodeError(f"{'.'.join(map(str, first['loc'])) or 'payload'}: {first['msg']}") from error
+        raise DecodeError(f"payload: {error}") from error
 
 
 def load_status(payload: bytes) -> StatusEvent | None:

@@ -1,8 +1,9 @@
 """The events of the tape: CloudEvents 1.0 envelopes with typed data, one class per event type."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from msgspec import Meta, field
 
 from brokertape.tape._model import Model
 from brokertape.tape.changes import Change
@@ -28,39 +29,42 @@ BrokenRule = Literal["total_vol", "total_turnover", "emptied", "data_time_back"]
 StatusScope = Literal["gateway", "market", "code", "publisher"]
 
 
-class TapeData(Model):
+class TapeData(Model, frozen=True):
     """What every event on the tape carries. Stamps in ms since 1970 but `data_time`, which is in s."""
 
     code: Code
     epoch: Epoch
     seq: Counted
-    prev_seq: Counted | None = Field(description="The `seq` it follows; None at 1.")
+    prev_seq: Annotated[Counted | None, Meta(description="The `seq` it follows; None at 1.")]
     trading_date: TradingDate
-    data_time: Seconds | None = Field(description="The gateway's update stamp, in s since 1970.")
-    since: Millis | None = Field(
-        description="When the request of the last good poll before this one was sent, in ms since 1970: what changed, "
-        "changed after it and before `observed_at`. None in a baseline."
-    )
-    observed_at: Millis = Field(description="When the gateway's reply arrived, in ms since 1970.")
-    published_at: Millis = Field(description="When the event was handed to Redis, in ms since 1970.")
+    data_time: Annotated[Seconds | None, Meta(description="The gateway's update stamp, in s since 1970.")]
+    since: Annotated[
+        Millis | None,
+        Meta(
+            description="When the request of the last good poll before this one was sent, in ms since 1970: what "
+            "changed, changed after it and before `observed_at`. None in a baseline."
+        ),
+    ]
+    observed_at: Annotated[Millis, Meta(description="When the gateway's reply arrived, in ms since 1970.")]
+    published_at: Annotated[Millis, Meta(description="When the event was handed to Redis, in ms since 1970.")]
     list: ListView
-    hash: RowsHash = Field(description="Of the rows after the event.")
+    hash: Annotated[RowsHash, Meta(description="Of the rows after the event.")]
 
 
-class BaselineData(TapeData):
+class BaselineData(TapeData, frozen=True):
     """Complete state, not flow."""
 
     reason: BaselineReason
     rows: tuple[Row, ...]
 
 
-class ChangeData(TapeData):
+class ChangeData(TapeData, frozen=True):
     """One poll that found something moved; applied as a whole."""
 
-    changes: tuple[Change, ...] = Field(json_schema_extra={"minItems": 1})
+    changes: Annotated[tuple[Change, ...], Meta(extra_json_schema={"minItems": 1})]
 
 
-class Closing(Model):
+class Closing(Model, frozen=True):
     """The last state of the trading date before a rollover."""
 
     trading_date: TradingDate
@@ -68,30 +72,30 @@ class Closing(Model):
     rows: tuple[Row, ...]
 
 
-class RolloverData(TapeData):
+class RolloverData(TapeData, frozen=True):
     """The trading date moved on; `rows` is the first state of the new one."""
 
     closing: Closing
     rows: tuple[Row, ...]
 
 
-class Broken(Model):
+class Broken(Model, frozen=True):
     """One rule of trading that a restatement broke: what fell, for whom, from what to what."""
 
     what: BrokenRule
     broker_name: str | None
-    from_: float | int | None = Field(alias="from")
+    from_: float | int | None = field(name="from")
     to: float | int | None
 
 
-class CorrectionData(TapeData):
+class CorrectionData(TapeData, frozen=True):
     """The same date restated in a way trading cannot cause: consumers restate, it is not flow."""
 
     rows: tuple[Row, ...]
-    broken: tuple[Broken, ...] = Field(json_schema_extra={"minItems": 1})
+    broken: Annotated[tuple[Broken, ...], Meta(extra_json_schema={"minItems": 1})]
 
 
-class HistoryRow(Model):
+class HistoryRow(Model, frozen=True):
     """A row of a past day: the gateway gives no prices or totals for it."""
 
     rank: Counted
@@ -99,8 +103,13 @@ class HistoryRow(Model):
     broker_name: str
     net_vol: int | None
 
+    @classmethod
+    def of(cls, row: Row) -> "HistoryRow":
+        """What a past day keeps of `row`."""
+        return cls(row.rank, row.side, row.broker_name, row.net_vol)
 
-class HistoryData(Model):
+
+class HistoryData(Model, frozen=True):
     """The final list of a past trading day; never a base for a diff."""
 
     code: Code
@@ -110,7 +119,7 @@ class HistoryData(Model):
     rows: tuple[HistoryRow, ...]
 
 
-class StatusData(Model):
+class StatusData(Model, frozen=True):
     """A state that a late joiner must know too."""
 
     scope: StatusScope
@@ -119,7 +128,7 @@ class StatusData(Model):
     reason: str | None
 
 
-class WatermarkEntry(Model):
+class WatermarkEntry(Model, frozen=True):
     """How far one code was truly seen."""
 
     observed_at: Millis
@@ -128,17 +137,17 @@ class WatermarkEntry(Model):
     seq: Counted
 
 
-class WatermarkData(Model):
+class WatermarkData(Model, frozen=True):
     """Tells "nothing changed" from "nobody looked"."""
 
     codes: dict[Code, WatermarkEntry]
 
 
-class Envelope(Model):
+class Envelope(Model, frozen=True, kw_only=True, tag_field="type"):
     """The CloudEvents attributes all events share. `id` is the same however often an event is delivered."""
 
+    type: ClassVar[str]
     specversion: Literal["1.0"] = "1.0"
-    type: str
     source: Source
     id: str
     subject: str
@@ -156,55 +165,55 @@ class Envelope(Model):
         return f"{self.kind}.{self.subject}"
 
 
-class BaselineEvent(Envelope):
+class BaselineEvent(Envelope, frozen=True, kw_only=True, tag="brokertape.baseline.v1"):
     """`brokertape.baseline.v1`: complete state, which begins an epoch."""
 
-    type: Literal["brokertape.baseline.v1"] = "brokertape.baseline.v1"
+    type: ClassVar[str] = "brokertape.baseline.v1"
     id: TapeEventId
     subject: Code
     data: BaselineData
 
 
-class ChangeEvent(Envelope):
+class ChangeEvent(Envelope, frozen=True, kw_only=True, tag="brokertape.change.v1"):
     """`brokertape.change.v1`: what moved in one poll, to be applied as a whole."""
 
-    type: Literal["brokertape.change.v1"] = "brokertape.change.v1"
+    type: ClassVar[str] = "brokertape.change.v1"
     id: TapeEventId
     subject: Code
     data: ChangeData
 
 
-class RolloverEvent(Envelope):
+class RolloverEvent(Envelope, frozen=True, kw_only=True, tag="brokertape.rollover.v1"):
     """`brokertape.rollover.v1`: the trading date moved on."""
 
-    type: Literal["brokertape.rollover.v1"] = "brokertape.rollover.v1"
+    type: ClassVar[str] = "brokertape.rollover.v1"
     id: TapeEventId
     subject: Code
     data: RolloverData
 
 
-class CorrectionEvent(Envelope):
+class CorrectionEvent(Envelope, frozen=True, kw_only=True, tag="brokertape.correction.v1"):
     """`brokertape.correction.v1`: the same date restated in a way trading cannot cause; not flow."""
 
-    type: Literal["brokertape.correction.v1"] = "brokertape.correction.v1"
+    type: ClassVar[str] = "brokertape.correction.v1"
     id: TapeEventId
     subject: Code
     data: CorrectionData
 
 
-class HistoryEvent(Envelope):
+class HistoryEvent(Envelope, frozen=True, kw_only=True, tag="brokertape.history.v1"):
     """`brokertape.history.v1`, on the history stream."""
 
-    type: Literal["brokertape.history.v1"] = "brokertape.history.v1"
+    type: ClassVar[str] = "brokertape.history.v1"
     id: HistoryEventId
     subject: Code
     data: HistoryData
 
 
-class StatusEvent(Envelope):
+class StatusEvent(Envelope, frozen=True, kw_only=True, tag="brokertape.status.v1"):
     """`brokertape.status.v1`, on the feed; subject is its name."""
 
-    type: Literal["brokertape.status.v1"] = "brokertape.status.v1"
+    type: ClassVar[str] = "brokertape.status.v1"
     id: FeedEventId
     data: StatusData
 
@@ -214,21 +223,18 @@ class StatusEvent(Envelope):
         return f"status.{self.data.scope}"
 
 
-class WatermarkEvent(Envelope):
+class WatermarkEvent(Envelope, frozen=True, kw_only=True, tag="brokertape.watermark.v1"):
     """`brokertape.watermark.v1`, on the feed every 5 s; subject is the publisher."""
 
-    type: Literal["brokertape.watermark.v1"] = "brokertape.watermark.v1"
+    type: ClassVar[str] = "brokertape.watermark.v1"
     id: FeedEventId
     data: WatermarkData
 
 
 TapeEvent = BaselineEvent | ChangeEvent | RolloverEvent | CorrectionEvent
-Event = Annotated[
-    TapeEvent | HistoryEvent | StatusEvent | WatermarkEvent,
-    Field(discriminator="type"),
-]
+Event = TapeEvent | HistoryEvent | StatusEvent | WatermarkEvent
 
-_TAPE_EVENTS: dict[type[TapeData], type[TapeEvent]] = {
+_TAPE_EVENTS: dict[type[TapeData], Callable[..., TapeEvent]] = {
     BaselineData: BaselineEvent,
     ChangeData: ChangeEvent,
     RolloverData: RolloverEvent,
@@ -238,13 +244,10 @@ _TAPE_EVENTS: dict[type[TapeData], type[TapeEvent]] = {
 
 def tape_event(source: str, data: TapeData) -> TapeEvent:
     """The envelope around `data`: id `<code>/<epoch>/<seq>`, time = `observed_at`."""
-    event: TapeEvent = _TAPE_EVENTS[type(data)].model_validate(
-        {
-            "source": source,
-            "id": f"{data.code}/{data.epoch}/{data.seq}",
-            "subject": data.code,
-            "time": rfc3339(data.observed_at),
-            "data": data,
-        }
+    return _TAPE_EVENTS[type(data)](
+        source=source,
+        id=f"{data.code}/{data.epoch}/{data.seq}",
+        subject=data.code,
+        time=rfc3339(data.observed_at),
+        data=data,
     )
-    return event

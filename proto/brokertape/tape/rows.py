@@ -13,7 +13,7 @@ Side = Literal["buy", "sell"]
 LISTED_PER_SIDE = 10  # the gateway shows at most ten net buyers and ten net sellers
 
 
-class Row(Model):
+class Row(Model, frozen=True):
     """One broker's line: `net_vol` and `total_vol` in shares, `avg_price` and `total_turnover` in HKD.
 
     `rank` counts from 1 on each side in the gateway's order. A number the gateway left out is None.
@@ -38,7 +38,7 @@ class Row(Model):
         return self.side, self.rank
 
 
-class ListView(Model):
+class ListView(Model, frozen=True):
     """How much of the market a list of ten a side shows.
 
     A broker that is not listed has not traded to zero: its net volume lies between `unseen_low` (the last

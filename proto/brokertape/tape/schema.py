@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
+from inspect import cleandoc
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from msgspec.json import schema_components
 
 from brokertape.tape.events import (
     BaselineEvent,
@@ -38,28 +39,15 @@ EVENT_MODELS: Mapping[str, type[Envelope]] = {
 """Every kind of event, and the model of its type: those of the tape first."""
 
 
-class _AsWritten(GenerateJsonSchema):
-    """Events as they are on the wire: what the models fill in by default is there too."""
-
-    def default_schema(self, schema: Any) -> JsonObject:
-        return self.generate_inner(schema["schema"])
-
-    def field_is_required(self, field: Any, total: bool) -> bool:
-        return "serialization_exclude_if" not in field
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-
 def event_type(kind: str) -> str:
     """The CloudEvents type of a kind: `brokertape.change.v1`."""
-    return str(EVENT_MODELS[kind].model_fields["type"].default)
+    return EVENT_MODELS[kind].type
 
 
 def event_schema(kind: str) -> JsonObject:
     """The schema of one event type, with a real event as its example. Raises KeyError for an unknown kind."""
     name = EVENT_MODELS[kind].__name__
-    parts = definitions([kind], "#/$defs/{model}")
+    parts = definitions([kind], "#/$defs/{name}")
     return {
         "$schema": DIALECT,
         "$id": f"urn:brokertape:{kind}.v1",
@@ -75,11 +63,11 @@ def definitions(kinds: Iterable[str], ref_template: str) -> JsonObject:
 
     Args:
         kinds: Which event types.
-        ref_template: Where one schema finds another, with `{model}` for its name.
+        ref_template: Where one schema finds another, with `{name}` for its name.
     """
-    models = [(EVENT_MODELS[kind], "serialization") for kind in kinds]
-    _, document = models_json_schema(models, ref_template=ref_template, schema_generator=_AsWritten)  # type: ignore[arg-type]
-    return {name: _plain(part) for name, part in document["$defs"].items()}
+    models = [EVENT_MODELS[kind] for kind in kinds]
+    _, parts = schema_components(models, ref_template=ref_template)
+    return {name: _part(parts[name]) for name in sorted(parts)}
 
 
 def example(kind: str) -> JsonObject:
@@ -93,16 +81,29 @@ def dumps(document: JsonObject) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
+def _part(part: JsonObject) -> JsonObject:
+    """The schema of one model as its events are written: what has a default is there too, unless that is null."""
+    fields = part["properties"]
+    required = [name for name, field in fields.items() if field.get("default", ...) is not None]
+    return {**_plain(part), "required": required}
+
+
 def _plain(part: Any) -> Any:
-    """A schema in plain words: without Python's class names, line breaks and word for null."""
+    """A schema in plain words: without Python's class names, defaults, line breaks and word for null."""
     match part:
-        case {"title": str(), **rest}:
+        case {"title": str(), **rest} | {"default": _, **rest}:
             return _plain(rest)
+        case {"enum": [str(only)], **rest}:
+            return {"const": only, "type": "string", **_plain(rest)}
+        case {"enum": list(), **rest} if "type" not in rest:
+            return _plain({"type": "string", **part})
+        case {"additionalProperties": value, "propertyNames": {"pattern": str(pattern)}, **rest}:
+            return {**_plain(rest), "patternProperties": {pattern: _plain(value)}}  # other names are for later versions
         case dict():
             return {name: _plain(value) for name, value in part.items()}
         case list():
             return [_plain(value) for value in part]
         case str():
-            return re.sub(r"\bNone\b", "null", re.sub(r"(?<!\n)\n(?!\n)", " ", part))
+            return re.sub(r"\bNone\b", "null", re.sub(r"(?<!\n)\n(?!\n)", " ", cleandoc(part)))
         case _:
             return part

@@ -6,19 +6,19 @@ can use. The schemas are for those who write events, and for subscribers that wa
 
 from typing import Annotated
 
-from pydantic import WithJsonSchema
+from msgspec import Meta
 
 _CODE = "HK\\.[0-9]{5}"
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _NUMBER = "[1-9][0-9]*"
 
 
-def _text(description: str, pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "description": description})
+def _text(description: str, pattern: str) -> Meta:
+    return Meta(description=description, extra_json_schema={"pattern": f"^{pattern}$"})
 
 
-def _integer(description: str, **bounds: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", **bounds, "description": description})
+def _integer(description: str, **bounds: int) -> Meta:
+    return Meta(description=description, extra_json_schema=dict(bounds))
 
 
 Code = Annotated[str, _text("A stock code, as `HK.00700`.", _CODE)]

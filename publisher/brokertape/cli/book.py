@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from typing import Any, Protocol
 
+from msgspec.structs import asdict
 from rich.console import Console
 from rich.text import Text
 
@@ -71,7 +72,7 @@ def _print(code: str, found: Placed | None, now: int, *, as_json: bool) -> None:
 def as_data(found: Placed) -> dict[str, Any]:
     """A list for programs; names and units are the tape's."""
     names = ("code", "trading_date", "data_time", "observed_at", "epoch", "seq", "hash")
-    return {**{name: getattr(found, name) for name in names}, "rows": [row.model_dump() for row in found.rows]}
+    return {**{name: getattr(found, name) for name in names}, "rows": [asdict(row) for row in found.rows]}
 
 
 def place_text(found: Placed) -> Text:

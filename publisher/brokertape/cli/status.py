@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from msgspec.structs import asdict
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -39,7 +40,7 @@ def as_data(tape: TapeState) -> dict[str, Any]:
         "troubles": troubles(tape),
         "now": tape.now,
         **{name: [dataclasses.asdict(one) for one in values] for name, values in data.items()},
-        "statuses": [{**event.data.model_dump(), "time": event.time, "id": event.id} for event in tape.statuses],
+        "statuses": [{**asdict(event.data), "time": event.time, "id": event.id} for event in tape.statuses],
     }
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from importlib import resources
 
+from msgspec.structs import replace
+
 from brokertape.publisher.step import Append, Touch
 from brokertape.tape.book import Book
 from brokertape.tape.codec import encode_entry
@@ -66,7 +68,7 @@ class BookStore:
         if status == b"CONFLICT":
             return Conflict()
         written = {"entry_id": entry_id.decode(), "server": server.decode()}
-        return Committed(step.book.model_copy(update=written))
+        return Committed(replace(step.book, **written))
 
 
 def _arguments(held: Book | None, step: Append | Touch) -> list[str | bytes]:

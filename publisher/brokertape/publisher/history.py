@@ -248,7 +248,7 @@ class HistoryFiller:
                 trading_date=date,
                 days_before=step.days_before,
                 data_time=table.data_time,
-                rows=tuple(HistoryRow.model_validate(row.model_dump()) for row in rows),
+                rows=tuple(map(HistoryRow.of, rows)),
             ),
         )
 

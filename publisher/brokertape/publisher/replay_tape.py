@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from brokertape.publisher.clock import SystemClock
 from brokertape.publisher.commit import BookStore, Conflict
 from brokertape.publisher.feed import Feed
@@ -119,7 +121,7 @@ class ReplayTape:
         """The list of `code` was looked at, at `at` (ms), and was as it was."""
         await self._move_to(at)
         held = self._books[code]
-        await self._commit(held, Touch(held.model_copy(update={"asked_at": at, "observed_at": at})))
+        await self._commit(held, Touch(replace(held, asked_at=at, observed_at=at)))
         self._marks[code] = WatermarkEntry(observed_at=at, data_time=held.data_time, epoch=held.epoch, seq=held.seq)
 
     async def rest(self) -> None:

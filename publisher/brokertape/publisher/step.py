@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import structs
+
 from brokertape.publisher.snapshot import Snapshot
 from brokertape.tape import book as tape_book
 from brokertape.tape.book import Book
@@ -151,7 +153,7 @@ class _Draft:
             return self._append(CorrectionData(**self._following(book), rows=self.snapshot.rows, broken=broken))
         if changes:
             return self._append(ChangeData(**self._following(book), changes=changes))
-        return Touch(book.model_copy(update=self._stamps(book)))
+        return Touch(structs.replace(book, **self._stamps(book)))
 
     def _broken(self, book: Book, changes: Iterable[Change], *, is_back: bool) -> Iterator[Broken]:
         yield from broken_totals(changes, self.repeated)

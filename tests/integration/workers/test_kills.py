@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from msgspec.structs import replace
 
 from brokertape.cli.redis_server import RedisServer
 from brokertape.tape.codec import encode_entry
@@ -63,8 +64,8 @@ class Planted:
         tape = self.keys.tape(round_ % self.keys.partitions)
         unreadable: Any = await self.client.xadd(tape, {"payload": "{", "encoding": "json"})
         self.poison.append(unreadable.decode())
-        data = self.events[-1].data.model_copy(update={"data_time": 2**63})  # more than a database can hold
-        unstorable = self.events[-1].model_copy(update={"data": data, "id": f"HK.99999/{round_ + 1}/1"})
+        data = replace(self.events[-1].data, data_time=2**63)  # more than a database can hold
+        unstorable = replace(self.events[-1], data=data, id=f"HK.99999/{round_ + 1}/1")
         [entry_id] = await publish(self.client, self.keys, [unstorable])
         self.poison.append(entry_id)
 

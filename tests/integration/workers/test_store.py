@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from msgspec import structs
 
 from brokertape.cli.redis_server import RedisServer
 from brokertape.tape.errors import StoreRefused, TapeMismatch
@@ -116,8 +117,8 @@ async def test_poison_does_not_keep_its_neighbours_out(
 ) -> None:
     """A number the database cannot hold: that event becomes a dead letter, all others become rows."""
     factories, events = days(10)
-    data = events[20].data.model_copy(update={"data_time": 2**63})
-    poison = events[20].model_copy(update={"data": data, "id": "HK.00001/1/1"})
+    data = structs.replace(events[20].data, data_time=2**63)
+    poison = structs.replace(events[20], data=data, id="HK.00001/1/1")
     keys = await create_tape(client)
     await publish(client, keys, [*events[:20], poison, *events[20:]])
     async with storing(settings(redis_server.url, database)) as counts:

@@ -1,6 +1,9 @@
 """Events as lines."""
 
+from typing import Any
+
 import pytest
+from msgspec.structs import replace
 
 from brokertape.cli.lines import line_of
 from brokertape.tape.changes import Change
@@ -19,7 +22,7 @@ from brokertape.tape.wording import plain, shares
 from support.tables import row
 from support.tape_factory import TapeFactory
 
-ENVELOPE = {"source": "/opend/x", "id": "p/1/1", "time": "2026-05-08T01:30:00.123Z"}
+ENVELOPE: dict[str, Any] = {"source": "/opend/x", "id": "p/1/1", "time": "2026-05-08T01:30:00.123Z"}
 
 
 def events() -> dict[str, Event]:
@@ -70,8 +73,8 @@ def test_a_long_change_is_cut_and_counted() -> None:
     assert isinstance(change, ChangeEvent)
     before, after = row("buy", 1, "A\x07", 100), row("buy", 2, "A\x07", 300)
     moved = Change(broker_name="A\x07", kinds=("net",), before=before, after=after, flow=None)
-    ranked = moved.model_copy(update={"kinds": ("ranked",)})
-    long = change.model_copy(update={"data": change.data.model_copy(update={"changes": (*[moved] * 6, ranked)})})
+    ranked = replace(moved, kinds=("ranked",))
+    long = replace(change, data=replace(change.data, changes=(*[moved] * 6, ranked)))
     assert line_of(long).endswith("; A� +100 → +300; 2 more; 1 ranked")
 
 

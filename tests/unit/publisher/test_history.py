@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from brokertape.gateway.errors import NoRights, NotConnected
 from brokertape.publisher.history_store import HistoryStore
@@ -71,7 +72,7 @@ def test_every_list_is_published_as_the_gateway_gave_it_newest_first() -> None:
             assert event.data.days_before == answer.days_before
             assert event.data.data_time == table.data_time
             assert rows
-            assert [row.model_dump() for row in event.data.rows] == [
+            assert [asdict(row) for row in event.data.rows] == [
                 {name: getattr(row, name) for name in ("rank", "side", "broker_name", "net_vol")} for row in rows
             ]
         assert (tally.asked, tally.published, tally.not_available, tally.left) == (6, 6, 0, 0)

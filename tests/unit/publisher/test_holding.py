@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from brokertape.publisher.commit import StoredBook
 from brokertape.publisher.holding import Holding
@@ -15,7 +16,7 @@ def book(**version: Any) -> Book:
     """A book written under server s."""
     step = next_step(Base(None), snapshot([row("buy", 1, "UBS")]), commit="c", source="/opend/test", now=1)
     assert isinstance(step, Append)
-    return step.book.model_copy(update={"epoch": 5, "seq": 7, "server": "s", "entry_id": "1-1", **version})
+    return replace(step.book, **{"epoch": 5, "seq": 7, "server": "s", "entry_id": "1-1", **version})
 
 
 def held() -> Holding:

@@ -76,7 +76,7 @@ def test_a_past_day_has_six_columns() -> None:
     """No prices and no totals, and it says that it is not of now."""
     rows = (HistoryRow(rank=1, side="sell", broker_name="UBS", net_vol=-500),)
     data = HistoryData(code="HK.00700", trading_date="2026-05-08", days_before=1, data_time=CLOSE_S, rows=rows)
-    identity = {"source": SOURCE, "id": "HK.00700/history/2026-05-08", "subject": "HK.00700"}
+    identity: dict[str, Any] = {"source": SOURCE, "id": "HK.00700/history/2026-05-08", "subject": "HK.00700"}
     table = history_frame(HistoryEvent(**identity, time="2026-05-09T01:00:00.000Z", data=data))
     assert list(table.columns) == NINE[:6]
     assert values(table, *NINE[:6]) == [(-500, False, 2, CLOSE_S, CLOSE, "UBS")]

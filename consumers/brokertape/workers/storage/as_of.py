@@ -16,7 +16,7 @@ from brokertape.workers.storage.schema import events
 
 CHUNK = 500  # events looked up at once: bounds the memory, and the parameters of a query
 
-_CHANGE = ChangeEvent.model_fields["type"].default
+_CHANGE = ChangeEvent.type
 
 
 async def book_as_of(database: Database, code: str, at: int, *, chunk: int = CHUNK) -> BookState:

@@ -76,7 +76,7 @@ async def _lists(
 
 def _row(stored: Any) -> Row:
     """A row of either table; the gateway gives no totals for past days."""
-    return Row(**{name: stored.get(name) for name in Row.model_fields})
+    return Row(**{name: stored.get(name) for name in Row.__struct_fields__})
 
 
 def _of(table: Table, codes: Collection[str]) -> Iterable[ColumnElement[bool]]:

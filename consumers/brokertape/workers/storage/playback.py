@@ -23,7 +23,7 @@ READ_AHEAD = 4096  # events in memory, of all codes together
 LEAST_AT_ONCE, MOST_AT_ONCE = 4, 500  # events of one code that a query asks for
 
 _DAY_MS = 86_400_000
-_CHANGE = ChangeEvent.model_fields["type"].default
+_CHANGE = ChangeEvent.type
 
 Spans = Mapping[int, range]
 """Epoch → the seqs of it that are wanted."""

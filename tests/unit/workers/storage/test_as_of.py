@@ -5,6 +5,7 @@ from itertools import count, product
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from brokertape.tape.events import TapeEvent
 from brokertape.tape.rows import Row
@@ -95,8 +96,8 @@ async def test_a_lost_baseline_is_named(database_url: str) -> None:
 async def test_an_event_that_does_not_lead_to_its_hash_is_named(database_url: str, place: int) -> None:
     """A complete state as well as a change: what is shown is what was published, or nothing."""
     events = TapeFactory().day(3)
-    data = events[place].data.model_copy(update={"hash": "0" * 16})
-    events[place] = events[place].model_copy(update={"data": data})
+    data = replace(events[place].data, hash="0" * 16)
+    events[place] = replace(events[place], data=data)
     await fill(database_url, events)
     with pytest.raises(EventBroken, match=f"event {events[place].id} does not lead to the rows"):
         await rows_at(database_url, events[-1].data.observed_at)

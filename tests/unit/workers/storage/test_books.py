@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from brokertape.tape.events import TapeEvent
 from brokertape.tape.rows import Row
@@ -52,7 +53,7 @@ def stored(batches: Iterable[Sequence[TapeEvent]]) -> Store:
 
 def altered(event: TapeEvent, **values: object) -> TapeEvent:
     """`event` with other data."""
-    return event.model_copy(update={"data": event.data.model_copy(update=values)})
+    return replace(event, data=replace(event.data, **values))
 
 
 STEPS = st.lists(st.sampled_from(["change", "change", "change", "rollover", "correction", "new_epoch"]), max_size=12)

@@ -1,6 +1,7 @@
 """What is exported: the rows of a span, in the order of time, and how much of it is behind us."""
 
 import pytest
+from msgspec.structs import replace
 
 from brokertape.tape.errors import InvalidPosition
 from brokertape.workers.storage import export as exporting
@@ -92,8 +93,8 @@ async def test_a_close_without_rows_is_there(database_url: str) -> None:
     """A list that was empty is not a day that was not seen."""
     factory = TapeFactory()
     rollover = factory.rollover()
-    closing = rollover.data.closing.model_copy(update={"rows": ()})  # type: ignore[union-attr]
-    empty = rollover.model_copy(update={"data": rollover.data.model_copy(update={"closing": closing})})
+    closing = replace(rollover.data.closing, rows=())  # type: ignore[union-attr]
+    empty = replace(rollover, data=replace(rollover.data, closing=closing))
     async with open_database(database_url) as database:
         await Storage(database).handle(deliveries([empty]))
     [row] = await rows(database_url, CLOSES, Span())

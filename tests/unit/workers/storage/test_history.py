@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from brokertape.tape.codec import dump
 from brokertape.workers.storage.database import open_database
@@ -33,7 +34,7 @@ async def test_a_past_day_is_stored_once_with_its_rows(storage: HistoryStorage, 
     assert all(row[name] == getattr(days[0].data, name) for row in found for name in ("days_before", "data_time"))
     rows = query(database_url, "SELECT * FROM history_rows ORDER BY code, side, rank")
     assert rows == [
-        {"code": day.data.code, "trading_date": "2026-05-07", **dict(row)} for day in days for row in day.data.rows
+        {"code": day.data.code, "trading_date": "2026-05-07", **asdict(row)} for day in days for row in day.data.rows
     ]
     assert (storage.counts.events, storage.counts.repeats) == (2, 4)
 
@@ -56,7 +57,7 @@ async def test_a_value_that_does_not_fit_takes_back_the_whole_batch(storage: His
     """One transaction, as for the tape."""
     factory = TapeFactory()
     good = past_day(factory.code, "2026-05-07", factory.rows)
-    huge = past_day(factory.code, "2026-05-06", [factory.rows[0].model_copy(update={"net_vol": 2**63})])
+    huge = past_day(factory.code, "2026-05-06", [replace(factory.rows[0], net_vol=2**63)])
     with pytest.raises(Unstorable, match="cannot hold a value"):
         await storage.handle(deliveries([good, huge]))
     assert query(database_url, "SELECT * FROM history") == query(database_url, "SELECT * FROM history_rows") == []

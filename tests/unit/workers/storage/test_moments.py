@@ -5,6 +5,7 @@ import logging
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from brokertape.tape.codec import dump
 from brokertape.tape.events import TapeEvent
@@ -29,7 +30,7 @@ def ids(moments: list[Moment]) -> list[str]:
 
 def at(event: TapeEvent, **stamps: int | None) -> TapeEvent:
     """`event` with other stamps."""
-    return event.model_copy(update={"data": event.data.model_copy(update=stamps)})
+    return replace(event, data=replace(event.data, **stamps))
 
 
 @given(makers=st.lists(st.sampled_from(MAKERS), max_size=15), lost=st.sets(st.integers(0, 15), max_size=4))

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 import pytest
+from msgspec.structs import replace
 
 from brokertape.tape.codec import dump
 from brokertape.tape.events import TapeEvent
@@ -82,7 +83,7 @@ async def test_the_order_of_a_code_is_that_of_its_numbers(database_url: str) -> 
     factory = TapeFactory()
     events = factory.day(3)
     later = factory.new_epoch()
-    behind = later.model_copy(update={"data": later.data.model_copy(update={"observed_at": FIRST_EPOCH + 2500})})
+    behind = replace(later, data=replace(later.data, observed_at=FIRST_EPOCH + 2500))
     await fill(database_url, [behind, *events])
     assert [event.id for event in events_of((await played(database_url))[0])] == [one.id for one in [*events, behind]]
 

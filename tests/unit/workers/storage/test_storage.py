@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from brokertape.tape.events import ChangeEvent, RolloverEvent, TapeEvent
 from brokertape.workers.delivery import Delivery
@@ -22,8 +23,8 @@ Query = Callable[[str], list[Any]]
 def with_closing(event: TapeEvent, **values: object) -> TapeEvent:
     """A rollover that closes another list."""
     assert isinstance(event, RolloverEvent)
-    closing = event.data.closing.model_copy(update=values)
-    return event.model_copy(update={"data": event.data.model_copy(update={"closing": closing})})
+    closing = replace(event.data.closing, **values)
+    return replace(event, data=replace(event.data, closing=closing))
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ async def test_an_event_is_stored_with_its_exact_payload(storage: Storage, query
     [delivery] = deliveries([TapeFactory().baseline()])
     await storage.handle([delivery])
     [row] = query("SELECT * FROM events")
-    data = delivery.event.data.model_dump()
+    data = asdict(delivery.event.data)
     assert row == {
         "id": delivery.event.id,
         "type": "brokertape.baseline.v1",
@@ -92,7 +93,7 @@ async def test_the_book_is_the_latest_table(storage: Storage, query: Query) -> N
     for event in reversed(events):
         await storage.handle(deliveries([event]))
     [book] = query("SELECT * FROM books")
-    assert json.loads(book["list_rows"]) == [row.model_dump() for row in factory.rows]
+    assert json.loads(book["list_rows"]) == [asdict(row) for row in factory.rows]
     assert (book["event_id"], book["trading_date"]) == (events[-1].id, factory.trading_date)
     assert storage.counts.broken == 0
     assert storage.counts.waited > 0
@@ -102,7 +103,7 @@ async def test_a_value_that_does_not_fit_takes_back_the_whole_batch(storage: Sto
     """One transaction: the good neighbour is not half stored; the event is to blame, not the database."""
     factory = TapeFactory()
     baseline, change = factory.baseline(), factory.change()
-    huge = change.model_copy(update={"data": change.data.model_copy(update={"data_time": 2**63})})
+    huge = replace(change, data=replace(change.data, data_time=2**63))
     with pytest.raises(Unstorable, match="cannot hold a value"):
         await storage.handle(deliveries([baseline, huge]))
     assert query("SELECT * FROM events") == query("SELECT * FROM books") == []
@@ -116,8 +117,8 @@ async def test_a_name_that_is_no_text_is_held_against_its_event(postgresql_url: 
     factory = TapeFactory()
     baseline, change = factory.baseline(), factory.change()
     assert isinstance(change, ChangeEvent)
-    odd = change.data.changes[0].model_copy(update={"broker_name": name})
-    changed = change.model_copy(update={"data": change.data.model_copy(update={"changes": (odd,)})})
+    odd = replace(change.data.changes[0], broker_name=name)
+    changed = replace(change, data=replace(change.data, changes=(odd,)))
     batch: list[Delivery] = [*deliveries([baseline]), Delivery(deliveries([change])[0].entry, changed)]
     async with open_database(postgresql_url) as database:
         with pytest.raises(Unstorable, match=r"^database \w+ at "):
@@ -128,7 +129,7 @@ async def test_a_name_that_is_no_text_is_held_against_its_event(postgresql_url: 
 async def test_a_rank_beyond_32_bits_is_kept(storage: Storage, query: Query) -> None:
     """A binary COPY into a smaller column would cut it without a word."""
     factory = TapeFactory()
-    row = factory.rows[0].model_copy(update={"rank": 2**31})
+    row = replace(factory.rows[0], rank=2**31)
     await storage.handle(deliveries([with_closing(factory.rollover(), rows=(row,))]))
     assert [row["rank"] for row in query("SELECT rank FROM close_rows")] == [2**31]
 
@@ -144,7 +145,7 @@ async def test_an_event_that_breaks_its_book_is_stored_all_the_same(storage: Sto
     """The record of what was published stays complete; the book stays at the last good state."""
     factory = TapeFactory()
     baseline, change = factory.baseline(), factory.change()
-    wrong = change.model_copy(update={"data": change.data.model_copy(update={"hash": "0" * 16})})
+    wrong = replace(change, data=replace(change.data, hash="0" * 16))
     await storage.handle(deliveries([baseline, wrong]))
     assert len(query("SELECT * FROM events")) == 2
     assert [row["event_id"] for row in query("SELECT * FROM books")] == [baseline.id]
@@ -174,7 +175,7 @@ async def test_a_rollover_closes_its_day(storage: Storage, query: Query) -> None
     ]
     kept = query("SELECT * FROM close_rows ORDER BY trading_date, side, rank")
     assert [row for row in kept if row.pop("code")] == [
-        {"trading_date": one.trading_date, **row.model_dump()} for one in closing for row in one.rows
+        {"trading_date": one.trading_date, **asdict(row)} for one in closing for row in one.rows
     ]
 
 
