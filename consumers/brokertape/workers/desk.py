@@ -73,13 +73,14 @@ class Desk(Generic[E]):
         for entry in entries:
             self._in_hand.setdefault(entry.partition, set()).add(entry.entry_id)
         self._state.in_hand += len(entries)
-        self._suspects += sum(is_suspect(entry.attempts - 1) for entry in entries)
+        self._suspects += _suspects_among(entries)
         deliveries: Sequence[Delivery[E]] = ()
         try:
             deliveries = await self._settler.examine(entries)
         finally:
-            kept = {delivery.entry.entry_id for delivery in deliveries}
-            self._put_down([entry for entry in entries if entry.entry_id not in kept])
+            if len(deliveries) < len(entries):
+                kept = {delivery.entry.entry_id for delivery in deliveries}
+                self._put_down([entry for entry in entries if entry.entry_id not in kept])
         self._waiting.extend(deliveries)
         self._news.set()
 
@@ -115,7 +116,7 @@ class Desk(Generic[E]):
     def _take(self) -> list[Delivery[E]]:
         batch = [self._waiting.popleft()]
         while self._waiting and len(batch) < self._settings.batch_size:
-            if any(is_suspect(one.attempts - 1) for one in (batch[-1], self._waiting[0])):
+            if self._suspects and any(is_suspect(one.attempts - 1) for one in (batch[-1], self._waiting[0])):
                 break
             batch.append(self._waiting.popleft())
         return batch
@@ -136,8 +137,12 @@ class Desk(Generic[E]):
         for entry in entries:
             self._in_hand[entry.partition].discard(entry.entry_id)
         self._state.in_hand -= len(entries)
-        if suspects := sum(is_suspect(entry.attempts - 1) for entry in entries):
+        if self._suspects and (suspects := _suspects_among(entries)):
             self._suspects -= suspects
             self._suspect_gone.set()
         if self.room > self._settings.prefetch // 2:
             self._has_room.set()
+
+
+def _suspects_among(entries: Sequence[Entry]) -> int:
+    return sum([is_suspect(entry.attempts - 1) for entry in entries if entry.attempts > 1])

@@ -14,7 +14,7 @@ from brokertape.workers.counts import WorkerCounts, WorkerState
 from brokertape.workers.delivery import Delivery, E, Entry, Handler
 from brokertape.workers.errors import SinkBroken, SinkUnavailable
 from brokertape.workers.group import Group
-from brokertape.workers.intake import Hopeless, Unknown, examine
+from brokertape.workers.intake import Hopeless, examine
 from brokertape.workers.settings import WorkerSettings
 
 log = logging.getLogger("brokertape.workers")
@@ -63,15 +63,15 @@ class Settler(Generic[E]):
         deliveries: list[Delivery[E]] = []
         skipped: list[Entry] = []
         for number, entry in enumerate(entries, start=1):
-            match examine(entry, self._channel, self._settings.max_attempts, fence):
-                case Delivery() as delivery:
-                    deliveries.append(delivery)
-                case Hopeless(error=error):
-                    await self._bury(entry, error)
-                case Unknown():
-                    self._counts.unknown += 1
-                    log.info("skipped entry %s: its type is unknown here", place(entry))
-                    skipped.append(entry)
+            examined = examine(entry, self._channel, self._settings.max_attempts, fence)
+            if isinstance(examined, Delivery):
+                deliveries.append(examined)
+            elif isinstance(examined, Hopeless):
+                await self._bury(entry, examined.error)
+            else:
+                self._counts.unknown += 1
+                log.info("skipped entry %s: its type is unknown here", place(entry))
+                skipped.append(entry)
             if number % _DECODED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         await self._group.acknowledge(skipped)

@@ -43,22 +43,43 @@ class Change(Model, frozen=True, kw_only=True, omit_defaults=True):
     flow: Flow | None
 
 
-def apply(rows: Sequence[Row], changes: Sequence[Change]) -> tuple[Row, ...]:
-    """The table after `changes`: every `before` is taken out by (side, rank), then every `after` is put in.
+class Table:
+    """The rows of one code while changes are applied to them, one event after the other."""
 
-    Raises:
-        ApplyError: A `before` is not there, or the result does not rank 1…n on a side.
-    """
-    table = dict(zip(map(_PLACE, rows), rows, strict=True))
-    for change in changes:
-        if change.before is not None and table.pop(_PLACE(change.before), None) != change.before:
-            raise ApplyError(f"{change.broker_name!r} is not at {change.before.place} as the change says")
-    for change in changes:
-        if change.after is not None and table.setdefault(_PLACE(change.after), change.after) is not change.after:
-            raise ApplyError(f"two rows at {change.after.place}")
-    places = sorted(table)
-    _check_ranks(places)
-    return tuple([table[place] for place in places])
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._at = dict(zip(map(_PLACE, rows), rows, strict=True))
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take every `before` out by (side, rank), then put every `after` in.
+
+        Raises:
+            ApplyError: A `before` is not there, or two rows are to stand at one place.
+        """
+        at = self._at
+        for change in changes:
+            if change.before is not None and at.pop(_PLACE(change.before), None) != change.before:
+                raise ApplyError(f"{change.broker_name!r} is not at {change.before.place} as the change says")
+        for change in changes:
+            if change.after is not None and at.setdefault(_PLACE(change.after), change.after) is not change.after:
+                raise ApplyError(f"two rows at {change.after.place}")
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows, buyers first, by rank.
+
+        Raises:
+            ApplyError: They do not rank 1…n on a side.
+        """
+        places = sorted(self._at)
+        _check_ranks(places)
+        return tuple([self._at[place] for place in places])
+
+
+def apply(rows: Sequence[Row], changes: Sequence[Change]) -> tuple[Row, ...]:
+    """The rows after `changes`, which are one event's; raises ApplyError as `Table` does."""
+    table = Table(rows)
+    table.apply(changes)
+    return table.rows
 
 
 # As `Row.place`, at C's speed: this is done for every row of every list that changes.

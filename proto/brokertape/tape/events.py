@@ -242,11 +242,16 @@ _TAPE_EVENTS: dict[type[TapeData], Callable[..., TapeEvent]] = {
 }
 
 
+def tape_event_id(code: str, epoch: int, seq: int) -> str:
+    """The CloudEvents id of an event on the tape."""
+    return f"{code}/{epoch}/{seq}"
+
+
 def tape_event(source: str, data: TapeData) -> TapeEvent:
     """The envelope around `data`: id `<code>/<epoch>/<seq>`, time = `observed_at`."""
     return _TAPE_EVENTS[type(data)](
         source=source,
-        id=f"{data.code}/{data.epoch}/{data.seq}",
+        id=tape_event_id(data.code, data.epoch, data.seq),
         subject=data.code,
         time=rfc3339(data.observed_at),
         data=data,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from brokertape.tape.codec import load
 from brokertape.tape.errors import DecodeError
-from brokertape.tape.events import ChangeEvent, TapeEvent
+from brokertape.tape.events import ChangeEvent, TapeEvent, tape_event_id
 from brokertape.workers.storage.moments import Line, Moment, PlaybackCounts, StoredEvent
 from brokertape.workers.storage.port import Database
 from brokertape.workers.storage.schema import books, events
@@ -175,7 +175,7 @@ async def _moments_of(
     for epoch in sorted(spans):
         for begin in range(spans[epoch].start, spans[epoch].stop, chunk):
             seqs = range(begin, min(begin + chunk, spans[epoch].stop))
-            for event_id, payload in await _payloads(database, [f"{code}/{epoch}/{seq}" for seq in seqs]):
+            for event_id, payload in await _payloads(database, [tape_event_id(code, epoch, seq) for seq in seqs]):
                 for stored in _readable(event_id, payload.encode()):
                     for moment in line.take(stored):
                         yield moment

@@ -1,7 +1,6 @@
 """Events as rows of the tables: tuples in the order of the tables' columns, and back."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -52,8 +51,8 @@ def change_records(event: TapeEvent) -> Iterator[Record]:
             before = _NO_ROW if change.before is None else _ROW_VALUES(change.before)
             after = _NO_ROW if change.after is None else _ROW_VALUES(change.after)
             flow = _NO_FLOW if change.flow is None else _FLOW_VALUES(change.flow)
-            named = (event.id, index, change.broker_name, change.ordinal, ",".join(change.kinds))
-            yield (*named, *chain.from_iterable(zip(before, after, strict=True)), *flow)
+            kinds = change.kinds[0] if len(change.kinds) == 1 else ",".join(change.kinds)
+            yield (event.id, index, change.broker_name, change.ordinal, kinds, *before, *after, *flow)
 
 
 def close_record(event: RolloverEvent) -> Record:
