@@ -1,9 +1,10 @@
 """What a worker can read: the tapes of all partitions, or the history stream."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, get_args
+from typing import Any, Generic, get_args
 
+from brokertape.tape.codec import decode_entry
 from brokertape.tape.events import HistoryEvent, TapeEvent
 from brokertape.tape.keys import Keys
 from brokertape.workers.delivery import E
@@ -25,6 +26,8 @@ class Channel(Generic[E]):
     event_types: tuple[type[E], ...]
     streams: Callable[[Keys, str], list[Stream]]
     """Of a tape's keys and a group: its streams, by partition."""
+    decode: Callable[[Mapping[bytes, bytes]], Any] = decode_entry
+    """What an entry holds. Raises DecodeError, and UnknownEventType for one of a later version."""
 
 
 def _tapes(keys: Keys, group: str) -> list[Stream]:

@@ -71,6 +71,11 @@ class Group:
         self._consumer = consumer
         self._partitions = {stream.name.encode(): partition for partition, stream in enumerate(streams)}
 
+    @property
+    def partitions(self) -> int:
+        """How many streams it reads."""
+        return len(self._streams)
+
     async def check_tape(self) -> None:
         """Raise TapeMismatch if the tape was made anew with other partitions: we would not read all of them."""
         keys = await read_meta(self._client, self._keys.prefix)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from brokertape.tape.codec import decode_entry
 from brokertape.tape.errors import DecodeError, UnknownEventType
 from brokertape.workers.channel import Channel
 from brokertape.workers.delivery import Delivery, E, Entry
@@ -36,7 +35,7 @@ def examine(
         # Whoever had it last was alone with it (see `retry.is_suspect`) and never answered: it is what ends workers.
         return Hopeless(entry, f"delivered {entry.attempts - 1} times and never answered")
     try:
-        event = decode_entry(entry.fields)
+        event = channel.decode(entry.fields)
     except UnknownEventType:
         return Unknown(entry)
     except DecodeError as error:

@@ -1,14 +1,15 @@
-"""One partition in order, for as long as it is ours."""
+"""Partitions in order, for as long as they are ours."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Generic
 
 from brokertape.tape.backoff import LONGEST_S, backoff, is_set_within
 from brokertape.tape.errors import StoreUnavailable
+from brokertape.tape.tasks import run_all
 from brokertape.workers.counts import WorkerCounts, WorkerState
 from brokertape.workers.delivery import E, Entry
 from brokertape.workers.errors import GroupLost, SinkUnavailable
@@ -34,6 +35,7 @@ class OrderedLane(Generic[E]):
 
     def __init__(
         self,
+        partition: int,
         tenure: Tenure,
         group: Group,
         joining: Joining,
@@ -42,6 +44,7 @@ class OrderedLane(Generic[E]):
         counts: WorkerCounts,
         state: WorkerState,
     ) -> None:
+        self._partition = partition
         self._tenure = tenure
         self._group = group
         self._joining = joining
@@ -55,7 +58,7 @@ class OrderedLane(Generic[E]):
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Work until `stop`, or until the lease has ended."""
-        trouble = f"partition {self._tenure.partition} is not read"
+        trouble = f"partition {self._partition} is not read"
         try:
             await self._follow(trouble, stop)
         finally:
@@ -67,7 +70,7 @@ class OrderedLane(Generic[E]):
             began = time.monotonic()
             self._state.begin(trouble, began)
             try:
-                await self._joining.join([self._tenure.partition])
+                await self._joining.join([self._partition])
                 await self._take_over(min_idle_ms=0)
                 self._state.end(trouble)
                 await self._work(stop)
@@ -85,22 +88,22 @@ class OrderedLane(Generic[E]):
     def _forget(self, trouble: str) -> None:
         """The partition is somebody else's to speak of."""
         self._state.end(trouble)
-        self._state.lags.pop(self._tenure.partition, None)
-        self._state.pending.pop(self._tenure.partition, None)
+        self._state.lags.pop(self._partition, None)
+        self._state.pending.pop(self._partition, None)
 
     async def _work(self, stop: asyncio.Event) -> None:
         while not stop.is_set() and self._tenure.is_valid:
             if time.monotonic() >= self._upkeep_at:
                 await self._take_over(self._settings.min_idle_ms)
-                await self._group.sweep(self._tenure.partition)
-                await self._joining.save([self._tenure.partition])
+                await self._group.sweep(self._partition)
+                await self._joining.save([self._partition])
                 self._upkeep_at = time.monotonic() + self._settings.upkeep_every_s
             await (self._try_again(stop) if self._has_left_some else self._read())
 
     async def _take_over(self, min_idle_ms: int) -> None:
-        claimed = await self._group.claim(self._tenure.partition, min_idle_ms)
+        claimed = await self._group.claim(self._partition, min_idle_ms)
         self._counts.claimed += claimed.count
-        self._settler.count_trimmed(self._tenure.partition, claimed.trimmed)
+        self._settler.count_trimmed(self._partition, claimed.trimmed)
         self._has_left_some = True  # it is looked at whether there is anything
 
     async def _read(self) -> None:
@@ -108,13 +111,13 @@ class OrderedLane(Generic[E]):
         if block_ms < 1:
             await asyncio.sleep(_READ_MARGIN_S)  # until the lease is renewed, or over
             return
-        lanes = max(1, len(self._state.owned or ()))
+        lanes = self._group.partitions if self._settings.undivided else max(1, len(self._state.owned or ()))
         size = max(1, min(self._settings.batch_size, self._settings.prefetch // lanes))
-        await self._settle(await self._group.read_new([self._tenure.partition], size, block_ms))
+        await self._settle(await self._group.read_new([self._partition], size, block_ms))
 
     async def _try_again(self, stop: asyncio.Event) -> None:
         """Deliver the oldest of what is pending once more; what failed alone, and after its pause."""
-        pending = await self._group.pending(self._tenure.partition)
+        pending = await self._group.pending(self._partition)
         if not pending:
             self._has_left_some = False
             return
@@ -123,8 +126,8 @@ class OrderedLane(Generic[E]):
             pause_s = self._settings.pauses.after(run[0].entry_id, run[0].deliveries) - run[0].idle_ms / 1000
             if pause_s > 0 and await is_set_within(stop, pause_s):
                 return
-        delivered = await self._group.redeliver(self._tenure.partition, run)
-        self._settler.count_trimmed(self._tenure.partition, delivered.trimmed)
+        delivered = await self._group.redeliver(self._partition, run)
+        self._settler.count_trimmed(self._partition, delivered.trimmed)
         await self._settle(delivered.entries)
 
     async def _settle(self, entries: Sequence[Entry]) -> None:
@@ -138,6 +141,17 @@ class OrderedLane(Generic[E]):
             self._has_left_some |= not is_settled
         finally:
             self._state.in_hand -= len(entries)
+
+
+class OrderedLanes(Generic[E]):
+    """Lanes that are ours together."""
+
+    def __init__(self, lanes: Iterable[OrderedLane[E]]) -> None:
+        self._lanes = list(lanes)
+
+    async def follow(self, stop: asyncio.Event) -> None:
+        """As each of them does."""
+        await run_all([lane.follow(stop) for lane in self._lanes])
 
 
 def alike(pending: Sequence[Pending], size: int) -> Sequence[Pending]:

@@ -5,13 +5,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from brokertape.tape.errors import StoreUnavailable
 from brokertape.tape.tasks import end_tasks
 from brokertape.workers.counts import WorkerCounts, WorkerState
 from brokertape.workers.leases import Grant, Leases, Tenure
-from brokertape.workers.ordered_lane import OrderedLane
 
 log = logging.getLogger("brokertape.workers")
 
@@ -19,7 +18,15 @@ RENEWALS = 3  # in the time of one lease: two may fail
 SHORTEST_CALL_S = 0.05
 NO_LEASES = "leases cannot be renewed"
 
-MakeLane = Callable[[Tenure], OrderedLane[Any]]
+
+class FollowsUntil(Protocol):
+    """What works on a partition."""
+
+    async def follow(self, stop: asyncio.Event) -> None:
+        """Work until `stop`, or until the lease has ended."""
+
+
+MakeLane = Callable[[Tenure], FollowsUntil]
 
 
 @dataclass(slots=True)

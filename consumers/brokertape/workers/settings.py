@@ -28,6 +28,8 @@ class WorkerSettings:
             restart, it begins with what it left pending.
         ordered: Each code's events in order, never two workers on one code at a time: partitions are owned through
             leases. Else any worker takes any entry, which is quicker, and no order is kept between batches.
+        undivided: With `ordered`: one worker owns all partitions and the others stand by, for a handler that looks
+            across codes.
         start: Where a group that never existed begins: `earliest` with all that is still there, `new` with what comes
             from now on, `baseline` with the books as they stand, then all that comes after them …
         since: … or at this moment or entry id (market time unless it names a zone), which wins over `start`.
@@ -55,6 +57,7 @@ class WorkerSettings:
     group: str
     consumer: str = field(default_factory=default_consumer)
     ordered: bool = False
+    undivided: bool = False
     start: Start = "earliest"
     since: datetime | str | None = None
     concurrency: int = 1

@@ -20,7 +20,7 @@ from brokertape.workers.joining import Joining
 from brokertape.workers.lane import Lane
 from brokertape.workers.leases import Leases, Tenure
 from brokertape.workers.opening import Opening
-from brokertape.workers.ordered_lane import OrderedLane
+from brokertape.workers.ordered_lane import OrderedLane, OrderedLanes
 from brokertape.workers.ownership import Ownership
 from brokertape.workers.positions import Positions
 from brokertape.workers.settings import WorkerSettings
@@ -119,12 +119,19 @@ class Worker(Generic[E]):
     async def _ordered(self, settler: Settler[E], stop: asyncio.Event) -> None:
         settings = self._settings
         key = self._keys.private(f"leases:{self._channel.name}:{settings.group}")
-        leases = Leases(self._client, key, settings.consumer, len(self._streams), settings.lease_s)
+        partitions = range(len(self._streams))
+        shares = 1 if settings.undivided else len(partitions)
+        leases = Leases(self._client, key, settings.consumer, shares, settings.lease_s)
 
-        def make_lane(tenure: Tenure) -> OrderedLane[E]:
-            return OrderedLane(tenure, self._group, self._joining, settler, settings, self.counts, self.state)
+        def make_lane(partition: int, tenure: Tenure) -> OrderedLane[E]:
+            group, joining = self._group, self._joining
+            return OrderedLane(partition, tenure, group, joining, settler, settings, self.counts, self.state)
 
-        await Ownership(leases, make_lane, settings.lease_s, self.counts, self.state).hold(stop)
+        def make_lanes(tenure: Tenure) -> OrderedLanes[E]:
+            ours = partitions if settings.undivided else [tenure.partition]
+            return OrderedLanes(make_lane(partition, tenure) for partition in ours)
+
+        await Ownership(leases, make_lanes, settings.lease_s, self.counts, self.state).hold(stop)
 
     async def _leave(self) -> None:
         """Leave the group if we hold nothing of it, so that names of workers long gone do not pile up."""

@@ -3,10 +3,11 @@
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -106,7 +107,7 @@ def _judge(engine: Engine, moment: Moment) -> Iterable[Alert]:
 
 def _print(alert: Alert, wish: Wish) -> None:
     if wish.as_json:
-        print(json.dumps(asdict(alert), ensure_ascii=False))  # noqa: T201
+        print(msgspec.json.encode(alert).decode())  # noqa: T201
         return
     print(f"{market_time(alert.at)}  {alert.message}")  # noqa: T201
     if wish.explain:

@@ -220,6 +220,23 @@ class StoreGroup(Group):
         return self
 
 
+class AlertGroup(Group):
+    """`brokertape alert`."""
+
+    rules: Path = Field(Path("rules.toml"), description="The file of rules and sinks, TOML; read again when it changes")
+    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(
+        "alerts", description="Workers that share it share what the rules remember: one judges, the others stand by"
+    )
+    consumer: Name | None = Field(None, description="This worker's name in it; by default host name and process id")
+    late_after_s: Positive = Field(60.0, description="Alerts on news older than this are told together, as late")
+    lease_s: Positive = Field(10.0, description="After so long without a sign of life another worker takes over")
+    max_attempts: Count = Field(5, description="Times a sink may refuse one alert before it goes to the dead letters")
+    stop_timeout_s: Positive = Field(10.0, description="How long a stop may take")
+    endpoint: Annotated[str, AfterValidator(_address)] | None = Field(
+        None, description="`HOST:PORT` at which `/metrics` and `/health` are served; by default nowhere"
+    )
+
+
 class SimulateGroup(Group):
     """`brokertape simulate`. What a value may be is checked by the simulator."""
 
@@ -291,6 +308,7 @@ class Settings(BaseSettings):
     history: HistoryGroup = HistoryGroup()
     retention: RetentionGroup = RetentionGroup()
     store: StoreGroup = StoreGroup()
+    alert: AlertGroup = AlertGroup()
     simulate: SimulateGroup = SimulateGroup()
     log: LogGroup = LogGroup()
 

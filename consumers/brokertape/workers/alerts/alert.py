@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from brokertape.tape._model import Model
 from brokertape.workers.alerts.expression import Value
 from brokertape.workers.alerts.state import TOGETHER, Key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class Alert(Model, frozen=True, kw_only=True):
     """What a rule found. `since` and `at` in ms since 1970: it happened in between, and was seen at `at`.
 
     `broker` is empty where the rule is not about one. `values` are the fields that its conditions asked.

@@ -11,29 +11,34 @@ from brokertape.tape.events import TapeEvent
 from brokertape.tape.rows import Row
 from brokertape.workers.alerts import wording
 from brokertape.workers.alerts.alert import Alert, alert_id
-from brokertape.workers.alerts.freshness import Attention, FreshnessJudge
+from brokertape.workers.alerts.freshness import FreshnessJudge
 from brokertape.workers.alerts.judges import Finding, Judge, Shared, judge_of
 from brokertape.workers.alerts.news import News
 from brokertape.workers.alerts.rules import About, RuleSet, vocabulary
-from brokertape.workers.alerts.state import CodeState
+from brokertape.workers.alerts.state import CodeState, Memory
 from brokertape.workers.alerts.tally import Tally
 
 LOOK_EVERY_MS = 1_000  # how often, in the data's time, codes that nobody looks at are looked for
 
 
 class Engine:
-    """Judges every event by every rule."""
+    """Judges every event by every rule.
 
-    def __init__(self, rules: RuleSet) -> None:
+    Args:
+        rules: The rules.
+        memory: What is remembered of the tape so far; it is carried on in place.
+    """
+
+    def __init__(self, rules: RuleSet, memory: Memory | None = None) -> None:
         self._rules = rules
-        self._codes: dict[str, CodeState] = {}
-        self._judges = {rule.name: judge_of(rule, rules) for rule in rules.rules if rule.about is not About.FRESHNESS}
+        self.memory = memory or Memory()
+        self._judges = {
+            rule.name: judge_of(rule, rules, self.memory) for rule in rules.rules if rule.about is not About.FRESHNESS
+        }
         self._freshness = [FreshnessJudge(rule) for rule in rules.rules if rule.about is About.FRESHNESS]
         self._shared_vocabulary = vocabulary(About.BROKER, has_window=False)
         self._shared_scope = rules.language.scope(self._shared_vocabulary.types)
         self._shared_names = _names_shared(self._judges.values())
-        self._attention = Attention()
-        self._ticked_at = 0
 
     @property
     def tallies(self) -> dict[str, Tally]:
@@ -52,19 +57,19 @@ class Engine:
     def take(self, event: TapeEvent, rows: Sequence[Row]) -> list[Alert]:
         """What an event gives rise to; `rows` is the list after it. Per code events come in order, each once."""
         data = event.data
-        code = self._codes.setdefault(data.code, CodeState())
+        code = self.memory.codes.setdefault(data.code, CodeState())
         alerts = self._look(data.code, data.observed_at)
         code.known.meet(rows, data.trading_date)
         news = News.of(event, rows, code.known)
         if not news.is_change:
             self._restate(code, news)
         alerts += self._judge(code, news)
-        code.known.learn(rows, data.trading_date, event.id)
+        code.known.learn(rows, data.trading_date, event.id, (data.epoch, data.seq))
         return alerts
 
     def see(self, code: str, at: int) -> list[Alert]:
         """The list of `code` was looked at, at `at` (ms since 1970), and was as it was."""
-        return self._look(code, at) if code in self._codes else []
+        return self._look(code, at) if code in self.memory.codes else []
 
     def _judge(self, code: CodeState, news: News) -> Iterator[Alert]:
         shared = Shared(news, self._shared_scope, self._shared_vocabulary, self._shared_names)
@@ -83,20 +88,20 @@ class Engine:
 
     def _look(self, name: str, at: int) -> list[Alert]:
         """Somebody looked at a code: it is fresh, and those that nobody looks at are told."""
-        attention, known = self._attention, self._codes[name].known
+        attention, known = self.memory.attention, self.memory.codes[name].known
         attention.look(at)
         known.looked_at, known.attended_ms = max(known.looked_at, at), attention.attended_ms
         for judge in self._freshness:
-            judge.seen(self._codes[name])
-        if not self._freshness or at < self._ticked_at + LOOK_EVERY_MS:
+            judge.seen(self.memory.codes[name])
+        if not self._freshness or at < attention.ticked_at + LOOK_EVERY_MS:
             return []
-        self._ticked_at = at
+        attention.ticked_at = at
         return list(self._stale_codes())
 
     def _stale_codes(self) -> Iterator[Alert]:
-        for name, code in self._codes.items():
+        for name, code in self.memory.codes.items():
             for judge in self._freshness:
-                if name in judge.rule.codes and judge.is_stale(code, self._attention):
+                if name in judge.rule.codes and judge.is_stale(code, self.memory.attention):
                     yield self._stale(judge, name, code)
 
     def _alert(self, rule: str, news: News, finding: Finding) -> Alert:
@@ -123,7 +128,7 @@ class Engine:
             event_id=known.event_id,
             trading_date=known.trading_date,
             since=known.looked_at,
-            at=self._attention.now or known.looked_at,
+            at=self.memory.attention.now or known.looked_at,
             message=self._headline(name, rule, wording.about_freshness(known.looked_at, judge.stale_after_ms)),
             values={},
         )

@@ -2,7 +2,8 @@
 
 AlertError                    (a WorkerError)
 ├── ExpressionError           an expression cannot be meant: what is wrong, and where in it
-└── RuleFileError             the file of rules cannot be used: file, line and reason
+├── RuleFileError             the file of rules cannot be used: file, line and reason
+└── SinkError                 a sink cannot be opened as it is written
 """
 
 from brokertape.workers.errors import WorkerError
@@ -18,3 +19,7 @@ class ExpressionError(AlertError):
 
 class RuleFileError(AlertError):
     """Raised when rules cannot be loaded: `<file>:<line>: <what is wrong>`."""
+
+
+class SinkError(AlertError):
+    """Raised when a sink cannot be opened."""

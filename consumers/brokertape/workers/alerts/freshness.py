@@ -1,27 +1,8 @@
 """A rule about a code that nobody looks at, while others are looked at."""
 
 from brokertape.workers.alerts.rules import Rule
-from brokertape.workers.alerts.state import CodeState
+from brokertape.workers.alerts.state import Attention, CodeState
 from brokertape.workers.alerts.tally import Tally
-
-LONGEST_GAP_MS = 30_000  # the window of the gateway's limit: who is polled at all is so within it
-
-
-class Attention:
-    """For how long codes have been looked at at all: lunch, nights and a gateway that is away do not count.
-
-    Time goes by as looks come, in the data's time; a gap between two counts up to LONGEST_GAP_MS.
-    """
-
-    def __init__(self) -> None:
-        self.now: int | None = None
-        self.attended_ms = 0
-
-    def look(self, at: int) -> None:
-        """Somebody looked at some code, at `at` (ms since 1970)."""
-        if self.now is not None:
-            self.attended_ms += min(max(0, at - self.now), LONGEST_GAP_MS)
-        self.now = at if self.now is None else max(self.now, at)
 
 
 class FreshnessJudge:

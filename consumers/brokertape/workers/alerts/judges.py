@@ -10,7 +10,7 @@ from brokertape.workers.alerts import wording
 from brokertape.workers.alerts.expression import Expression, Facts, Language, NoAnswer, Scope, Value
 from brokertape.workers.alerts.news import News, Record, gone
 from brokertape.workers.alerts.rules import SIDES, About, Rule, RuleSet
-from brokertape.workers.alerts.state import TOGETHER, Basket, CodeState, Key, Standing
+from brokertape.workers.alerts.state import TOGETHER, Basket, Baskets, CodeState, Key, Memory, Standing
 from brokertape.workers.alerts.tally import Tally
 from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView, View, Vocabulary
 from brokertape.workers.alerts.window import NOTHING, Part, Sums, Window, total
@@ -193,22 +193,20 @@ class _Share:
 class BasketJudge(Judge):
     """Of a broker, or several, across codes, which may come in any order between each other."""
 
-    def __init__(self, rule: Rule, language: Language) -> None:
+    def __init__(self, rule: Rule, language: Language, baskets: Baskets) -> None:
         super().__init__(rule, language)
-        self._baskets: dict[Key, Basket] = {}
-        self._trading_date = ""
+        self._baskets = baskets
 
     def forget(self, code: str) -> None:
         """The code's share of every basket."""
-        for basket in self._baskets.values():
-            basket.shares.pop(code, None)
+        self._baskets.forget(code)
 
     def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
         """Whoever moved, with all its codes."""
-        if news.trading_date > self._trading_date:
-            self._begin_day(news)
+        if news.trading_date > self._baskets.trading_date:
+            self._baskets.begin_day(news.trading_date, news.at)
         for one in self._shares(code, news):
-            basket = self._baskets.setdefault(one.key, Basket(self._trading_date))
+            basket = self._baskets.of(one.key)
             self._rest_before(basket, one, news)
             share = basket.share(news.code, news.trading_date)
             share.side = one.side
@@ -218,13 +216,6 @@ class BasketJudge(Judge):
                 view = self._view(basket, one, news, news.at)
                 if self._fires(basket.standing, self._facts(view), news.at):
                     yield self._finding(one.key, wording.about_basket(view, self.rule.over_ms), view)
-
-    def _begin_day(self, news: News) -> None:
-        self._trading_date = news.trading_date
-        for basket in self._baskets.values():
-            basket.begin_day(news.trading_date)
-        silent = {key: one for key, one in self._baskets.items() if one.standing.silent_until > news.at}
-        self._baskets = silent
 
     def _rest_before(self, basket: Basket, one: _Share, news: News) -> None:
         if basket.standing.is_on and one.moved and self.rule.over_ms is not None and news.since is not None:
@@ -247,10 +238,10 @@ class BasketJudge(Judge):
                 yield _Share(record.key, side, [record] if record.kinds else [])
 
 
-def judge_of(rule: Rule, rules: RuleSet) -> Judge:
-    """The judge of a rule about trading."""
+def judge_of(rule: Rule, rules: RuleSet, memory: Memory) -> Judge:
+    """The judge of a rule about trading. What it remembers beyond single codes is in `memory`."""
     if rule.about.is_basket:
-        return BasketJudge(rule, rules.language)
+        return BasketJudge(rule, rules.language, memory.baskets.setdefault(rule.name, Baskets()))
     if rule.about is About.TOGETHER:
         return TogetherJudge(rule, rules.language)
     is_plain = not rule.is_edge and rule.over_ms is None and rule.polls == 1

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from brokertape.tape.diff import repeated_names
 from brokertape.tape.rows import Row, Side
 
+Version = tuple[int, int]
+
 
 @dataclass(slots=True)
 class Known:
@@ -14,6 +16,8 @@ class Known:
     rows: tuple[Row, ...] = ()
     trading_date: str = ""
     event_id: str = ""
+    version: Version | None = None
+    """Epoch and seq of that event."""
     looked_at: int = 0
     """When the list was last known to have been looked at, ms since 1970."""
     attended_ms: int = 0
@@ -33,7 +37,7 @@ class Known:
             self.repeated.clear()
         self.repeated |= repeated_names(rows)
 
-    def learn(self, rows: Sequence[Row], trading_date: str, event_id: str) -> None:
+    def learn(self, rows: Sequence[Row], trading_date: str, event_id: str, version: Version) -> None:
         """The list is now `rows`."""
-        self.rows, self.trading_date, self.event_id = tuple(rows), trading_date, event_id
+        self.rows, self.trading_date, self.event_id, self.version = tuple(rows), trading_date, event_id, version
         self.last_sides |= {row.broker_name: row.side for row in rows}

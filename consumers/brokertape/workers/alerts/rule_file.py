@@ -1,8 +1,9 @@
 """The file of rules: TOML, checked as a whole, and every fault told with its line."""
 
+import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,10 +18,12 @@ from brokertape.workers.alerts.errors import ExpressionError, RuleFileError
 from brokertape.workers.alerts.expression import Expression, Language
 from brokertape.workers.alerts.news import CHANGE
 from brokertape.workers.alerts.rules import SIDES, About, Names, Rule, RuleSet, is_pattern, vocabulary
+from brokertape.workers.alerts.sinks.table import CONSOLE, SinkTable
 from brokertape.workers.alerts.toml_lines import find_line
 
 MAX_BYTES = 1_000_000
 MAX_RULES = 1_000
+MAX_SINKS = 20
 MAX_POLLS = 100
 MOST_MS = 86_400_000  # windows and cooldowns: what was traded yesterday counts no more
 
@@ -98,6 +101,7 @@ class FileTable(BaseModel):
     groups: dict[Slug, Annotated[list[str], Field(min_length=1)]] = {}
     names: dict[str, str] = {}
     rule: Annotated[list[dict[str, Any]], Field(max_length=MAX_RULES)] = []
+    sink: Annotated[list[dict[str, Any]], Field(max_length=MAX_SINKS)] = []
 
 
 def load_rules(path: Path, language: Language | None = None) -> RuleSet:
@@ -146,10 +150,18 @@ class _Reader:
             if any(member.startswith("@") for member in members):
                 raise self._fault(self._line_in_file(("groups", group)), f"group {group!r}: a group holds names only")
         rules = [self._rule(file, index, table) for index, table in enumerate(file.rule)]
-        self._check_names(rules)
+        self._check_names("rule", [rule.name for rule in rules])
         if not rules:
             raise self._fault(1, "there is no [[rule]] in it")
-        return RuleSet(tuple(rules), self.language, dict(file.names))
+        sinks = [self._sink(index, table) for index, table in enumerate(file.sink)]
+        self._check_names("sink", [sink.name for sink in sinks])
+        return RuleSet(tuple(rules), self.language, dict(file.names), tuple(sinks) or (CONSOLE,))
+
+    def _sink(self, index: int, written: Mapping[str, Any]) -> SinkTable:
+        def line(location: tuple[Any, ...]) -> int:
+            return self._line(index, str(location[0]) if location else None, "sink")
+
+        return self._checked(TypeAdapter(SinkTable), written, line)
 
     def _rule(self, file: FileTable, index: int, written: Mapping[str, Any]) -> Rule:
         def line(location: tuple[Any, ...]) -> int:
@@ -169,6 +181,7 @@ class _Reader:
         is_state = any((table.over, table.polls, until, table.stale_after))
         # Together they turn at a moment, as a single broker does; all else that is asked of them lasts.
         lasts = table.together is not None and when is not None and "turned" not in when.names
+        members = tuple(self._members(file, index, table.brokers or ()))
         return Rule(
             name=table.name,
             about=table.about,
@@ -176,7 +189,7 @@ class _Reader:
             until=until,
             is_edge=is_state or lasts,
             codes=Names(table.codes or ()),
-            brokers=Names(self._members(file, index, table.brokers or ())),
+            brokers=Names(members),
             sides=frozenset(table.sides or SIDES),
             on=frozenset(table.on or (CHANGE,)),
             over_ms=table.over,
@@ -184,6 +197,7 @@ class _Reader:
             cooldown_ms=table.cooldown or 0,
             stale_after_ms=table.stale_after,
             text=table.text,
+            fingerprint=_fingerprint(table, members),
         )
 
     def _condition(self, index: int, table: RuleTable, key: str) -> Expression | None:
@@ -207,12 +221,12 @@ class _Reader:
                 known = ", ".join(sorted(file.groups)) or "none"
                 raise self._fault(self._line(index, "brokers"), f"there is no group {name[1:]!r}; there is {known}")
 
-    def _check_names(self, rules: Iterable[Rule]) -> None:
+    def _check_names(self, table: str, names: Iterable[str]) -> None:
         seen: set[str] = set()
-        for index, rule in enumerate(rules):
-            if rule.name in seen:
-                raise self._fault(self._line(index, "name"), f"a second rule is called {rule.name!r}")
-            seen.add(rule.name)
+        for index, name in enumerate(names):
+            if name in seen:
+                raise self._fault(self._line(index, "name", table), f"a second {table} is called {name!r}")
+            seen.add(name)
 
     def _checked(self, kind: TypeAdapter[_T], written: object, line: Callable[[tuple[Any, ...]], int]) -> _T:
         try:
@@ -232,13 +246,18 @@ class _Reader:
         found = re.search(r"at line (\d+)", message)
         return int(found[1]) if found else len(self.text.rstrip("\n").split("\n"))
 
-    def _line(self, index: int, key: str | None) -> int:
+    def _line(self, index: int, key: str | None, table: str = "rule") -> int:
         places = ((index, key), (index, None))
-        found = next((line for place in places if (line := find_line(self.text, "rule", *place))), None)
-        return found or find_line(self.text, "", key="rule") or 1
+        found = next((line for place in places if (line := find_line(self.text, table, *place))), None)
+        return found or find_line(self.text, "", key=table) or 1
 
     def _fault(self, line: int, reason: str) -> RuleFileError:
         return RuleFileError(plain(f"{self.name}:{line}: {reason}"))
+
+
+def _fingerprint(table: RuleTable, members: Sequence[str]) -> str:
+    looked_for = table.model_dump_json(exclude={"text", "cooldown"})
+    return hashlib.sha256(f"{looked_for}{members}".encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _conflicts(table: RuleTable) -> Iterator[tuple[str, str]]:
@@ -270,6 +289,6 @@ def _words(place: str, error: Mapping[str, Any]) -> str:
         case "missing":
             return f"{place} is missing"
         case "value_error":
-            return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+            return f"{place}: {error['msg'].removeprefix('Value error, ')}".removeprefix(": ")
         case _:
             return f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}"

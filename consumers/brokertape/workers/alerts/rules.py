@@ -9,6 +9,7 @@ from functools import cached_property
 
 from brokertape.workers.alerts.expression import Expression, Language
 from brokertape.workers.alerts.news import CHANGE
+from brokertape.workers.alerts.sinks.table import SinkTable
 from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView, Vocabulary
 
 MOST_NAMES = 10_000  # whose membership in a set is remembered
@@ -93,6 +94,7 @@ class Rule:
         cooldown_ms: How long it is silent after it fired, in the data's time.
         stale_after_ms: After how long without a look a code is stale; None for any other rule.
         text: What it is for, in the operator's words.
+        fingerprint: Of what it looks for: with another one, what a rule of this name remembers is of no use to it.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Rule:
     cooldown_ms: int = 0
     stale_after_ms: int | None = None
     text: str = ""
+    fingerprint: str = ""
 
     @cached_property
     def conditions(self) -> Sequence[Expression]:
@@ -123,11 +126,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """All rules of a file, what their conditions are written in, and the names of codes to use in messages."""
+    """All of a file: rules, what their conditions are written in, names of codes for messages, and the sinks."""
 
     rules: Sequence[Rule]
     language: Language
     code_names: Mapping[str, str] = field(default_factory=dict)
+    sinks: Sequence[SinkTable] = ()
     _by_code: dict[str, tuple[Rule, ...]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def of_code(self, code: str) -> tuple[Rule, ...]:

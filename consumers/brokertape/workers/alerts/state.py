@@ -1,4 +1,4 @@
-"""What the rules remember, code by code: it moves with the code, and nothing else decides what comes next."""
+"""What the rules remember: nothing else decides what comes next. Plain values, so that it can be stored and moved."""
 
 from dataclasses import dataclass, field
 
@@ -10,6 +10,8 @@ Key = tuple[str, int]
 """A broker: its name, and which of that name it is, from 0. Several together go by `TOGETHER`."""
 
 TOGETHER: Key = ("", 0)
+
+LONGEST_GAP_MS = 30_000  # the window of the gateway's limit: who is polled at all is so within it
 
 
 @dataclass(slots=True)
@@ -103,3 +105,63 @@ class Basket:
         return {
             code: one.side for code, one in self.shares.items() if one.side and one.trading_date == self.trading_date
         }
+
+
+@dataclass(slots=True)
+class Baskets:
+    """A rule's baskets, by broker, on the latest date that any of its codes has come to."""
+
+    trading_date: str = ""
+    by_broker: dict[Key, Basket] = field(default_factory=dict)
+
+    def begin_day(self, trading_date: str, now: int) -> None:
+        """Of earlier dates nothing stays but cooldowns."""
+        self.trading_date = trading_date
+        for basket in self.by_broker.values():
+            basket.begin_day(trading_date)
+        self.by_broker = {key: one for key, one in self.by_broker.items() if one.standing.silent_until > now}
+
+    def of(self, key: Key) -> Basket:
+        """A broker's."""
+        return self.by_broker.setdefault(key, Basket(self.trading_date))
+
+    def forget(self, code: str) -> None:
+        """The code's share of every basket."""
+        for basket in self.by_broker.values():
+            basket.shares.pop(code, None)
+
+
+@dataclass(slots=True)
+class Attention:
+    """For how long codes have been looked at at all: lunch, nights and a gateway that is away do not count.
+
+    Time goes by as looks come, in the data's time; a gap between two counts up to LONGEST_GAP_MS.
+    """
+
+    now: int | None = None
+    attended_ms: int = 0
+    ticked_at: int = 0
+    """When codes that nobody looks at were last looked for."""
+
+    def look(self, at: int) -> None:
+        """Somebody looked at some code, at `at` (ms since 1970)."""
+        if self.now is not None:
+            self.attended_ms += min(max(0, at - self.now), LONGEST_GAP_MS)
+        self.now = at if self.now is None else max(self.now, at)
+
+
+@dataclass(slots=True)
+class Memory:
+    """All of it."""
+
+    codes: dict[str, CodeState] = field(default_factory=dict)
+    baskets: dict[str, Baskets] = field(default_factory=dict)
+    """By rule."""
+    attention: Attention = field(default_factory=Attention)
+
+    def forget_rule(self, name: str) -> None:
+        """The rule is gone, or is another one by now."""
+        self.baskets.pop(name, None)
+        for code in self.codes.values():
+            code.standings.pop(name, None)
+            code.members.pop(name, None)

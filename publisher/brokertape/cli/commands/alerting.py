@@ -7,11 +7,38 @@ import typer
 
 from brokertape.cli import flags
 from brokertape.cli.flags import setting
-from brokertape.cli.starting import print_answer, start_short
+from brokertape.cli.starting import print_answer, start, start_short
 
-commands = typer.Typer(help="Rules over the tape, and what they fire on.", no_args_is_help=True)
+commands = typer.Typer(invoke_without_command=True)
 
 RULES: Path = typer.Argument(metavar="RULES", help="The file of rules, TOML.", show_default=False)
+
+
+@commands.callback()
+def alert(
+    context: typer.Context,
+    alert_rules: Path | None = setting("alert.rules", "--rules", metavar="FILE"),
+    redis_url: str | None = flags.REDIS,
+    redis_prefix: str | None = flags.PREFIX,
+    alert_group: str | None = setting("alert.group", "--group", metavar="NAME"),
+    alert_consumer: str | None = setting("alert.consumer", "--consumer", metavar="NAME"),
+    alert_late_after_s: float | None = setting("alert.late_after_s", "--late-after", metavar="SECONDS"),
+    alert_lease_s: float | None = setting("alert.lease_s", "--lease", metavar="SECONDS"),
+    alert_max_attempts: int | None = setting("alert.max_attempts", "--max-attempts", metavar="NUMBER"),
+    alert_endpoint: str | None = setting("alert.endpoint", "--endpoint", metavar="HOST:PORT"),
+    log_format: str | None = flags.LOG_FORMAT,
+    log_level: str | None = flags.LOG_LEVEL,
+    config: Path | None = flags.CONFIG,
+) -> int:
+    """Judge the tape by rules and tell the sinks of the same file, until told to end.
+
+    Without a sink in the file, alerts go to standard output. The rules are read again when the file changes.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    from brokertape.cli.alert import alert as work
+
+    return start(context, work)
 
 
 @commands.command("check")
