@@ -119,7 +119,7 @@ async def alert(settings: AlertSettings, stop: asyncio.Event, counts: AlertCount
         )
         judge = Service(judging.handle, settings.judging, TAPE)
         judge.books(judging.begin)
-        outlets = [_outlet(settings, table, sink, counts) for table, sink in sinks.values()]
+        outlets = [_outlet(settings, table, sink, stop, counts) for table, sink in sinks.values()]
 
         def is_ours() -> bool:
             return bool(judge.state.owned)
@@ -142,11 +142,14 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _outlet(settings: AlertSettings, table: SinkTable, sink: Sink, counts: AlertCounts) -> Service[Told]:
+def _outlet(
+    settings: AlertSettings, table: SinkTable, sink: Sink, stop: asyncio.Event, counts: AlertCounts
+) -> Service[Told]:
     outlet = Outlet(
         sink,
+        stop,
         group=settings.worker.group,
-        per_minute=table.per_minute,
+        per_minute=table.limit,
         late_after_ms=round(settings.late_after_s * 1000),
         now_ms=now_ms,
     )

@@ -23,12 +23,14 @@ class AlertEvent(Envelope, frozen=True, kw_only=True, tag="brokertape.alert.v1")
 
 
 class Digest(Model, frozen=True, kw_only=True):
-    """Alerts told together: `reason` says why. `at` (ms since 1970) is when the last of them was seen.
+    """Alerts told together: `reason` says why. Seen from `first_at` to `at` (ms since 1970).
 
-    `alerts` holds at most MOST_TOLD, in the order in which they fired; `more` says how many there are besides.
+    `alerts` holds the last of them, at most MOST_TOLD, in the order in which they fired; `more` says how many there
+    are besides.
     """
 
     reason: str
+    first_at: int
     at: int
     message: str
     alerts: tuple[Alert, ...]

@@ -9,9 +9,10 @@ wrong, what it holds is dropped and read again: what is written is the only trut
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from brokertape.tape.book import Book
 from brokertape.tape.errors import StoreUnavailable
@@ -174,8 +175,9 @@ class Judging:
         async with self._sitting() as held:
             late, now = held.point.late, self._monotonic()
             if late.alerts and (now - held.late_at >= LATE_QUIET_S or now - held.late_since >= LATE_LONGEST_S):
-                digest = digest_event(late.alerts, late.more, LATE, self._group, self._source)
-                await self._commit(held, _Draft(), Late(), [digest])
+                digest = digest_event(late.alerts, late.more, late.first_at, LATE, self._group, self._source)
+                # What is expected there guards it well enough: who has just taken over may have no token yet.
+                await self._commit(held, held.point.token, {}, Late(), [digest])
                 self.counts.digests += 1
 
     @asynccontextmanager
@@ -237,28 +239,37 @@ class Judging:
         if late:
             now, together = self._monotonic(), (*waiting.alerts, *late)
             held.late_at, held.late_since = now, held.late_since if waiting.alerts else now
-            waiting = Late(together[-MOST_TOLD:], waiting.more + max(0, len(together) - MOST_TOLD))
-        await self._commit(held, draft, waiting, told)
+            first_at = late[0].at if waiting.first_at is None else waiting.first_at
+            waiting = Late(together[-MOST_TOLD:], waiting.more + max(0, len(together) - MOST_TOLD), first_at)
+        fields = held.forgotten | memory_fields(held.engine.memory, sorted(draft.codes), self._fingerprints)
+        await self._commit(held, self._token, fields, waiting, told, draft.reached)
+        held.forgotten = {}
         self.counts.events += draft.events
         self.counts.alerts += len(draft.alerts)
         self.counts.late += len(late)
 
-    async def _commit(self, held: _Held, draft: _Draft, late: Late, told: Sequence[Told]) -> None:
+    async def _commit(
+        self,
+        held: _Held,
+        token: int,
+        fields: Mapping[str, bytes],
+        late: Late,
+        told: Sequence[Told],
+        reached: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
         point = held.point
-        expected = {at_field(one): point.reached.get(one, "").encode() for one in draft.reached}
-        fields = {at_field(one): entry_id.encode() for one, entry_id in draft.reached.items()}
-        fields |= held.forgotten | memory_fields(held.engine.memory, sorted(draft.codes), self._fingerprints)
+        expected = {at_field(one): point.reached.get(one, "").encode() for one in reached}
+        fields = {**fields, **{at_field(one): entry_id.encode() for one, entry_id in reached.items()}}
         stored = point.late_stored
         if late is not point.late:
-            expected |= late_field(point.late_stored)
+            expected |= late_field(stored)
             stored = encoded(late)
             fields |= late_field(stored)
-        verdict = await self._ledger.write(Entry(self._token, expected, fields, told))
+        verdict = await self._ledger.write(Entry(token, expected, fields, told))
         if verdict is not Verdict.WRITTEN:
             raise SinkUnavailable(_WHY[verdict])
-        point.reached |= draft.reached
-        point.late, point.late_stored = late, stored
-        held.forgotten = {}
+        point.reached |= reached
+        point.late, point.late_stored, point.token = late, stored, token
 
 
 _WHY = {

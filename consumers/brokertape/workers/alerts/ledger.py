@@ -30,6 +30,7 @@ MOST_IN_OUTBOX = 100_000
 
 _JUDGE = Script(resources.files("brokertape.workers.alerts").joinpath("judge.lua").read_text())
 _AT, _CODE, _BASKETS, _ATTENTION, _RULES, _LATE = "at:", "code:", "baskets:", "attention", "rules", "late"
+_HIGHEST = "token"
 
 _T = TypeVar("_T")
 
@@ -60,10 +61,11 @@ class AlertKeys:
 
 
 class Late(Model, frozen=True):
-    """Alerts that wait to be told together; of `more` only the number is kept."""
+    """Alerts that wait to be told together; of `more` before them only the number is kept, and when they began."""
 
     alerts: tuple[Alert, ...] = ()
     more: int = 0
+    first_at: int | None = None
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ class Standpoint:
     """By name, the fingerprint of every rule that remembered it."""
     late: Late = field(default_factory=Late)
     late_stored: bytes = b""
+    token: int = 0
+    """The highest that has written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,8 @@ class Ledger:
                 memory.attention = _read(name, value, Attention)
             elif name == _RULES:
                 point.rules = _read(name, value, dict[str, str])
+            elif name == _HIGHEST:
+                point.token = int(value)
             elif name == _LATE:
                 point.late, point.late_stored = _read(name, value, Late), value
         for code in memory.codes.values():  # who was not seen since is not known: nobody has been missed yet

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from brokertape.tape.backoff import is_set_within
 from brokertape.workers.alerts.event import DigestEvent, Told
 from brokertape.workers.alerts.sinks.message import Message, Sink
 from brokertape.workers.alerts.sinks.pacing import Pace, messages
 from brokertape.workers.delivery import Delivery
+from brokertape.workers.errors import SinkUnavailable
 
 MOST_CONFIRMED = 10_000
 
@@ -24,7 +26,7 @@ class OutletCounts:
 
 
 class Outlet:
-    """Sends what comes, in order, within the sink's limit.
+    """Sends what comes, in order, within the sink's limit. `stop` ends the waiting for it.
 
     An alert that was confirmed is not sent again by this process, even if it could not be acknowledged: that is what
     `_confirmed` is for. After a crash in between it is, with the same id.
@@ -33,6 +35,7 @@ class Outlet:
     def __init__(
         self,
         sink: Sink,
+        stop: asyncio.Event,
         *,
         group: str,
         per_minute: int,
@@ -41,6 +44,7 @@ class Outlet:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink = sink
+        self._stop = stop
         self._group = group
         self._late_after_ms = late_after_ms
         self._now_ms = now_ms
@@ -54,7 +58,8 @@ class Outlet:
         left = [delivery.event for delivery in batch if delivery.event.id not in self._confirmed]
         if not left:
             return
-        await asyncio.sleep(self._pace.wait_s(self._monotonic()))
+        if await is_set_within(self._stop, self._pace.wait_s(self._monotonic())):
+            raise SinkUnavailable("stopped while waiting for the sink's next minute")
         room = self._pace.room(self._monotonic())
         for message in messages(left, self._now_ms(), self._late_after_ms, room, self._group):
             self._pace.count(self._monotonic())

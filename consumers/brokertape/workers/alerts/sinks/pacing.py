@@ -57,4 +57,6 @@ def _message(batch: Sequence[Told], reason: str | None, group: str) -> Message:
         return Message(told, is_late, covers)
     alerts = [alert for told in batch for alert in ([told.data] if isinstance(told, AlertEvent) else told.data.alerts)]
     more = sum(0 if isinstance(told, AlertEvent) else told.data.more for told in batch)
-    return Message(digest_event(alerts, more, reason or LIMIT, group, batch[0].source), reason == LATE, covers)
+    first_at = min(told.data.at if isinstance(told, AlertEvent) else told.data.first_at for told in batch)
+    digest = digest_event(alerts, more, first_at, reason or LIMIT, group, batch[0].source)
+    return Message(digest, reason == LATE, covers)

@@ -12,6 +12,8 @@ from brokertape.workers.alerts.sinks.message import Sink
 from brokertape.workers.alerts.sinks.signing import secret_bytes
 
 SECRET_MAX_BYTES = 4096
+PER_MINUTE = 30
+MOST_PER_MINUTE = 100_000
 
 Kind = Literal["console", "file", "webhook"]
 
@@ -39,7 +41,7 @@ class SinkTable(BaseModel):
     url_file: str | None = None
     secret_file: str | None = None
     timeout: Annotated[float, Field(gt=0, le=60)] | None = None
-    per_minute: Annotated[int, Field(ge=1, le=600)] = 30
+    per_minute: Annotated[int, Field(ge=1, le=MOST_PER_MINUTE)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -50,6 +52,11 @@ class SinkTable(BaseModel):
         if needed and len(given & needed) != 1:
             raise ValueError(f"kind = {self.kind!r} needs {' or '.join(sorted(needed))}")
         return self
+
+    @property
+    def limit(self) -> int:
+        """Messages in any minute. What nobody is woken by has no limit unless it is given one."""
+        return self.per_minute or (PER_MINUTE if self.kind == "webhook" else MOST_PER_MINUTE)
 
     def open(self) -> Sink:
         """The sink at work.

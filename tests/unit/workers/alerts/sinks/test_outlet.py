@@ -1,0 +1,122 @@
+"""A sink's handler: confirmed once, paced, stopped in good order; and the small sinks themselves."""
+
+import asyncio
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from brokertape.workers.alerts.event import AlertEvent
+from brokertape.workers.alerts.sinks.console import ConsoleSink
+from brokertape.workers.alerts.sinks.log_file import LogFileSink
+from brokertape.workers.alerts.sinks.message import Message
+from brokertape.workers.alerts.sinks.outlet import Outlet
+from brokertape.workers.errors import SinkUnavailable
+from support.telling import NOON_MS, an_alert, delivered
+
+
+class Recorder:
+    """A sink that remembers, and fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.fails_after = 1_000
+
+    async def send(self, message: Message, /) -> None:
+        if len(self.sent) >= self.fails_after:
+            self.fails_after = 1_000
+            raise SinkUnavailable("away")
+        self.sent.append(message)
+
+    async def close(self) -> None: ...
+
+
+def outlet(sink: Recorder, per_minute: int = 100, stop: asyncio.Event | None = None) -> Outlet:
+    """At noon."""
+    stop = stop or asyncio.Event()
+    return Outlet(sink, stop, group="alerts", per_minute=per_minute, late_after_ms=60_000, now_ms=lambda: NOON_MS)
+
+
+async def test_what_was_confirmed_is_not_sent_again() -> None:
+    """The sink went away in the middle; the whole batch comes again."""
+    sink = Recorder()
+    sink.fails_after = 2
+    ours, batch = outlet(sink), delivered(*(an_alert(number) for number in range(4)))
+    with pytest.raises(SinkUnavailable):
+        await ours.handle(batch)
+    await ours.handle(batch)
+    await ours.handle(batch)
+    assert [message.id for message in sink.sent] == [delivery.event.id for delivery in batch]
+
+
+async def test_what_a_digest_told_is_confirmed_with_it() -> None:
+    """Alert by alert."""
+    sink = Recorder()
+    ours, batch = outlet(sink, per_minute=2), delivered(*(an_alert(number) for number in range(6)))
+    await ours.handle(batch)
+    await ours.handle(batch[3:])
+    assert [message.covers for message in sink.sent] == [
+        (batch[0].event.id,),
+        tuple(delivery.event.id for delivery in batch[1:]),
+    ]
+    assert (ours.counts.sent, ours.counts.digests) == (2, 1)
+
+
+async def test_a_stop_ends_the_wait_for_the_next_minute() -> None:
+    """What waits stays pending."""
+    stop, sink = asyncio.Event(), Recorder()
+    ours = outlet(sink, per_minute=1, stop=stop)
+    await ours.handle(delivered(an_alert(1)))
+    waiting = asyncio.create_task(ours.handle(delivered(an_alert(2))))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    stop.set()
+    with pytest.raises(SinkUnavailable, match="stopped"):
+        await waiting
+    assert len(sink.sent) == 1
+
+
+def told(number: int) -> Message:
+    """One alert."""
+    event = an_alert(number)
+    return Message(event, is_late=False, covers=(event.id,))
+
+
+async def test_the_console_shows_no_control_characters() -> None:
+    """A broker's name is not ours."""
+    stream, message = io.StringIO(), told(1)
+    assert isinstance(message.told, AlertEvent)
+    await ConsoleSink(stream).send(message)
+    assert stream.getvalue() == "12:00:00  HK.00700 · number 1 [one]\n"
+
+
+async def test_a_file_gets_a_line_each_and_nobody_else_reads_it(tmp_path: Path) -> None:
+    """It may be rotated away at any time."""
+    path = tmp_path / "alerts.jsonl"
+    sink = LogFileSink(path)
+    await sink.send(told(1))
+    path.rename(tmp_path / "old")
+    await sink.send(told(2))
+    assert json.loads(path.read_bytes())["id"] == told(2).id
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_file_that_cannot_be_written_is_waited_for(tmp_path: Path) -> None:
+    """It may be mended."""
+    with pytest.raises(SinkUnavailable, match="No such file or directory"):
+        await LogFileSink(tmp_path / "nowhere" / "file").send(told(1))
+
+
+async def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next attempt would make one line of two."""
+    path = tmp_path / "alerts.jsonl"
+    sink, write = LogFileSink(path), os.write
+    await sink.send(told(1))
+    monkeypatch.setattr(os, "write", lambda descriptor, line: write(descriptor, line[:10]))
+    with pytest.raises(SinkUnavailable, match="No space left"):
+        await sink.send(told(2))
+    monkeypatch.undo()
+    await sink.send(told(2))
+    assert [json.loads(line)["id"] for line in path.read_bytes().splitlines()] == [told(1).id, told(2).id]
