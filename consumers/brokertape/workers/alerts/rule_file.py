@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from brokertape.tape.errors import InvalidCode
 from brokertape.tape.keys import check_code
 from brokertape.tape.wording import plain
 from brokertape.workers.alerts.cel import Cel
+from brokertape.workers.alerts.durations import Duration
 from brokertape.workers.alerts.errors import ExpressionError, RuleFileError
 from brokertape.workers.alerts.expression import Expression, Language
 from brokertape.workers.alerts.news import CHANGE
@@ -25,21 +26,6 @@ MAX_BYTES = 1_000_000
 MAX_RULES = 1_000
 MAX_SINKS = 20
 MAX_POLLS = 100
-MOST_MS = 86_400_000  # windows and cooldowns: what was traded yesterday counts no more
-
-_DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
-_UNITS_MS = (86_400_000, 3_600_000, 60_000, 1_000)
-
-
-def _duration_ms(text: object) -> object:
-    """`90s`, `5m`, `1h30m` in ms."""
-    found = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
-    if found is None:
-        raise ValueError("write a time as 90s, 5m or 1h30m")
-    duration_ms = sum(int(part or 0) * unit for part, unit in zip(found.groups(), _UNITS_MS, strict=True))
-    if not 0 < duration_ms <= MOST_MS:
-        raise ValueError("use more than nothing, and a day at the most")
-    return duration_ms
 
 
 def _code_pattern(pattern: str) -> str:
@@ -51,7 +37,6 @@ def _code_pattern(pattern: str) -> str:
     return pattern
 
 
-Duration = Annotated[int, BeforeValidator(_duration_ms)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 CodePattern = Annotated[str, AfterValidator(_code_pattern)]
 Condition = Annotated[str, Field(min_length=1)]

@@ -30,10 +30,13 @@ def test_without_one_there_is_the_console() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('[[sink]]\nname = "a"\nkind = "pigeon"', "rules:6: kind: input should be 'console', 'file' or 'webhook'"),
+        (
+            '[[sink]]\nname = "a"\nkind = "pigeon"',
+            "rules:6: kind: input should be 'console', 'file', 'webhook'",
+        ),
         ('[[sink]]\nname = "a"\nkind = "file"', "rules:4: kind = 'file' needs path"),
         ('[[sink]]\nname = "a"\nkind = "webhook"', "rules:4: kind = 'webhook' needs url or url_file"),
-        ('[[sink]]\nname = "a"\nkind = "webhook"\nurl = "ftp://x"', "rules:7: url:"),
+        ('[[sink]]\nname = "a"\nkind = "webhook"\nurl = "ftp://x"', "rules:4: url: write http:// or https://"),
         ('[[sink]]\nname = "a"\nkind = "console"\npath = "x"', "rules:4: path does not go with kind = 'console'"),
         ('[[sink]]\nname = "A b"\nkind = "console"', "rules:5: name:"),
         ('[[sink]]\nname = "a"\nkind = "console"\nsecret = "x"', "rules:7: there is no key 'secret'"),
