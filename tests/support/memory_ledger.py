@@ -4,8 +4,9 @@ from typing import Any, cast
 
 from brokertape.tape.book import Book
 from brokertape.tape.keys import Keys
+from brokertape.workers.alert_keys import AlertKeys
 from brokertape.workers.alerts.event import Told
-from brokertape.workers.alerts.ledger import AlertKeys, Entry, Ledger, Verdict
+from brokertape.workers.alerts.ledger import Entry, Ledger, Verdict
 
 
 class _Hash:

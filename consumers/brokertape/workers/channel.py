@@ -40,4 +40,3 @@ def _history(keys: Keys, group: str) -> list[Stream]:
 
 TAPE: Channel[TapeEvent] = Channel("tape", get_args(TapeEvent), _tapes)
 HISTORY: Channel[HistoryEvent] = Channel("history", (HistoryEvent,), _history)
-CHANNELS: tuple[Channel[TapeEvent] | Channel[HistoryEvent], ...] = (TAPE, HISTORY)

@@ -1,6 +1,6 @@
 """Dead letters: what groups gave up on, to be looked at, tried again, or dropped."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from importlib import resources
@@ -10,8 +10,14 @@ from brokertape.tape.connection import RedisClient, Script, store_errors
 from brokertape.tape.errors import InvalidPosition, StoreRefused
 from brokertape.tape.keys import Keys
 from brokertape.tape.start import is_entry_id
-from brokertape.workers.channel import CHANNELS, Stream
+from brokertape.workers.alert_keys import outbox_streams
+from brokertape.workers.channel import HISTORY, TAPE, Stream
 
+_STREAMS: Mapping[str, Callable[[Keys, str], list[Stream]]] = {
+    TAPE.name: TAPE.streams,
+    HISTORY.name: HISTORY.streams,
+    "alerts": outbox_streams,
+}
 _REVIVE = Script(resources.files("brokertape.workers").joinpath("revive.lua").read_text())
 _REVIVED = "revived"  # the consumer that revived entries are put down to until a worker takes them over
 _LONG_IDLE_MS = 86_400_000
@@ -50,7 +56,7 @@ class LetterId:
         """
         *channel, partition, letter_id = ["", *text.split("/")][-3:]
         name = "".join(channel) or "tape"
-        is_known = name in {one.name for one in CHANNELS}
+        is_known = name in _STREAMS
         if not (is_known and text.count("/") in (1, 2) and partition.isdecimal() and is_entry_id(letter_id)):
             raise InvalidPosition(
                 f"{text!r} is no dead letter: name it as `brokertape dead list` does, 5/1778198400000-0"
@@ -84,7 +90,7 @@ class DeadLetters:
     def __init__(self, client: RedisClient, keys: Keys, group: str) -> None:
         self._client = client
         self._group = group
-        self._streams = {channel.name: channel.streams(keys, group) for channel in CHANNELS}
+        self._streams = {channel: streams(keys, group) for channel, streams in _STREAMS.items()}
 
     async def count(self) -> int:
         """How many there are."""

@@ -14,6 +14,7 @@ from brokertape.cli.demo_check import Report
 from brokertape.cli.demo_run import DemoRun
 from brokertape.cli.faults import OK, UNHEALTHY, SettingsError
 from brokertape.cli.settings import Settings
+from brokertape.tape.wording import plain
 
 SHOWN_FAULTS = 10
 LOOPBACK = "127.0.0.1"
@@ -99,6 +100,8 @@ def _print_verdict(console: Console, report: Report, faults: Sequence[str]) -> N
         f"{report.polls} polls of {report.codes} codes gave {report.tables} different tables; "
         f"{report.events} events are stored, {report.changes} of them changes, and {report.past_days} past days"
     )
+    last = f", the last: {plain(report.last_alert)}" if report.last_alert else ""
+    console.print(f"{report.alerts} alerts were told{last}", markup=False)
     if report.in_flight:
         console.print(f"{report.in_flight} answers were in flight when the publisher was stopped, and came to nothing")
     for fault in faults[:SHOWN_FAULTS]:

@@ -45,6 +45,8 @@ class Report:
     changes: int = 0
     in_flight: int = 0
     past_days: int = 0
+    alerts: int = 0
+    last_alert: str = ""
     faults: list[str] = field(default_factory=list)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from brokertape.cli.demo_alerts import compare_alerts, write_rules
 from brokertape.cli.demo_check import Report, check
 from brokertape.cli.demo_screen import demo_view, summary
 from brokertape.cli.demo_watcher import DemoWatcher
@@ -37,6 +38,7 @@ SUMMARY_EVERY_S = 5.0
 LOOK_EVERY_S = 0.1
 FIRST_EVENT_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 20.0
+JOIN_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,13 @@ class _Parts:
 
     publisher: Part
     storage: Part
+    alerting: Part
     simulator: Part
+
+    @property
+    def all(self) -> tuple[Part, ...]:
+        """Every one."""
+        return self.publisher, self.storage, self.alerting, self.simulator
 
 
 class DemoRun:
@@ -60,6 +68,8 @@ class DemoRun:
         self._console = console
         self._answers = directory / "answers.jsonl"
         self._database = directory / "tape.db"
+        self._rules = directory / "rules.toml"
+        self._alerts = directory / "alerts.jsonl"
         self.elapsed_s = 0.0
 
     async def until(self, stop: asyncio.Event, seconds: float | None) -> Report:
@@ -71,7 +81,7 @@ class DemoRun:
         async with AsyncExitStack() as stack:
             server = stack.enter_context(RedisServer(self._directory / "redis", port=self._port))
             client = await stack.enter_async_context(open_redis(RedisGroup.model_validate({"url": server.url})))
-            address, parts = await self._start(stack, server.url, stop)
+            address, parts = await self._start(stack, server.url, client, stop)
             watcher = DemoWatcher(client, KEYS, CODES, address, self._answers, self._database)
             await _while_running(parts, self._show(watcher, stop, seconds))
             if not self.elapsed_s:
@@ -80,10 +90,17 @@ class DemoRun:
             await parts.publisher.stop()
             await _drain(client)
             await parts.storage.stop()
+            await parts.alerting.stop()
             await parts.simulator.stop()
-        return check(self._answers, self._database, stopped_ms)
+        report = check(self._answers, self._database, stopped_ms)
+        alerts = compare_alerts(self._database, self._rules, self._alerts)
+        report.faults += alerts.faults
+        report.alerts, report.last_alert = alerts.told, alerts.last
+        return report
 
-    async def _start(self, stack: AsyncExitStack, redis_url: str, stop: asyncio.Event) -> tuple[str, _Parts]:
+    async def _start(
+        self, stack: AsyncExitStack, redis_url: str, client: RedisClient, stop: asyncio.Event
+    ) -> tuple[str, _Parts]:
         """The gateway's address, and everything running."""
         start = partial(running_part, directory=self._directory)
         market = ("--codes", ",".join(CODES), "--start", "busy", "--log", str(self._answers))
@@ -98,10 +115,15 @@ class DemoRun:
         self._console.print(f"asking for past days first: {what}", markup=False)
         past = await stack.enter_async_context(start("history", *PAST_CODES, "--days", str(PAST_DAYS), *source))
         await past.finish(stop)
+        write_rules(self._rules, self._alerts)
+        alerting = await stack.enter_async_context(
+            start("alert", "--redis", redis_url, "--rules", str(self._rules), "--lease", "1")
+        )
+        await _joined(client, stop)  # what is published before a group begins is nothing that it judges
         publisher = await stack.enter_async_context(
             start("publish", *source, "--codes", ",".join(CODES), "--publisher", "demo")
         )
-        return address, _Parts(publisher, storage, simulator)
+        return address, _Parts(publisher, storage, alerting, simulator)
 
     async def _show(self, watcher: DemoWatcher, stop: asyncio.Event, seconds: float | None) -> None:
         """Show how things stand until `stop` is set or `seconds` have passed since the first event."""
@@ -139,7 +161,7 @@ class DemoRun:
 
 async def _while_running(parts: _Parts, work: Coroutine[Any, Any, None]) -> None:
     """Do `work`; a part that ends meanwhile ends it, with DemoFailed."""
-    tasks = [asyncio.create_task(part.watch()) for part in (parts.publisher, parts.storage, parts.simulator)]
+    tasks = [asyncio.create_task(part.watch()) for part in parts.all]
     tasks.append(asyncio.create_task(work))
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -147,6 +169,23 @@ async def _while_running(parts: _Parts, work: Coroutine[Any, Any, None]) -> None
         await end_tasks(tasks)
     for task in done:
         task.result()
+
+
+async def _joined(client: RedisClient, stop: asyncio.Event) -> None:
+    """Until the rules' group is on every partition, or `stop` is set."""
+    deadline = time.monotonic() + JOIN_TIMEOUT_S
+    for tape in KEYS.tapes():
+        while not stop.is_set() and not await _has_group(client, tape):
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"the alerting worker did not begin within {JOIN_TIMEOUT_S:.0f} s")
+            await _pause(stop, LOOK_EVERY_S)
+
+
+async def _has_group(client: RedisClient, tape: str) -> bool:
+    if not await client.exists(tape):
+        return False
+    infos: list[dict[str, Any]] = await client.xinfo_groups(tape)
+    return any(info["name"] == b"alerts" for info in infos)
 
 
 async def _first_event(watcher: DemoWatcher, stop: asyncio.Event) -> bool:
@@ -162,14 +201,14 @@ async def _first_event(watcher: DemoWatcher, stop: asyncio.Event) -> bool:
 
 
 async def _drain(client: RedisClient) -> None:
-    """Until the storage worker has stored and acknowledged everything on the tape."""
+    """Until the workers have handled and acknowledged everything: the tape, and what the rules found."""
     deadline = time.monotonic() + DRAIN_TIMEOUT_S
     while True:
         groups = await read_groups(client, KEYS, now=0)
         if groups and not any(group.lag or group.pending for group in groups):
-            return
+            return  # the sinks too: what the rules find is with them before the rules are done with the event
         if time.monotonic() > deadline:
-            raise DemoFailed(f"the storage worker did not catch up within {DRAIN_TIMEOUT_S:.0f} s: {groups}")
+            raise DemoFailed(f"the workers did not catch up within {DRAIN_TIMEOUT_S:.0f} s: {groups}")
         await asyncio.sleep(LOOK_EVERY_S)
 
 

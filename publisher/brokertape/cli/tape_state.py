@@ -14,6 +14,7 @@ from brokertape.tape.connection import RedisClient, store_errors
 from brokertape.tape.errors import StoreRefused
 from brokertape.tape.events import StatusEvent
 from brokertape.tape.keys import Keys
+from brokertape.workers.alert_keys import AlertKeys
 
 
 async def read_tape_state(client: RedisClient, keys: Keys, budget: BudgetGroup) -> TapeState:
@@ -71,16 +72,25 @@ async def _statuses(client: RedisClient, keys: Keys, alive: Collection[str]) -> 
 
 
 async def read_groups(client: RedisClient, keys: Keys, now: int) -> list[GroupState]:
-    """The consumer groups, each over all partitions and the history stream."""
+    """The consumer groups: workers', each over all partitions and the history stream, and those of alerting's sinks."""
     groups: dict[str, GroupState] = {}
     streams: list[tuple[str, Callable[[str], str]]] = [
         (tape, partial(keys.dead, partition)) for partition, tape in enumerate(keys.tapes())
     ]
-    for stream, dead in (*streams, (keys.history, keys.dead_history)):
+    streams.append((keys.history, keys.dead_history))
+    await _add_groups(client, streams, groups, now)
+    alerting = [AlertKeys(keys, name) for name in groups]
+    await _add_groups(client, [(one.outbox, one.dead) for one in alerting], groups, now)
+    return [groups[name] for name in sorted(groups)]
+
+
+async def _add_groups(
+    client: RedisClient, streams: Iterable[tuple[str, Callable[[str], str]]], groups: dict[str, GroupState], now: int
+) -> None:
+    for stream, dead in streams:
         for info in await _group_infos(client, stream):
             state = await _group_state(client, stream, dead, info, now)
             groups[state.name] = groups.get(state.name, GroupState(state.name)).plus(state)
-    return [groups[name] for name in sorted(groups)]
 
 
 async def _group_infos(client: RedisClient, tape: str) -> list[dict[str, Any]]:

@@ -16,8 +16,8 @@ import redis.asyncio
 from brokertape.cli.redis_server import RedisServer
 from brokertape.tape.events import TapeEvent
 from brokertape.tape.keys import Keys
+from brokertape.workers.alert_keys import AlertKeys
 from brokertape.workers.alerts.alerting import AlertCounts, alert
-from brokertape.workers.alerts.ledger import AlertKeys
 from support import alert_process
 from support.alerting import Judged
 from support.scripted_day import ScriptedDay

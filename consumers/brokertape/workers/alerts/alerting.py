@@ -13,10 +13,11 @@ from brokertape.tape.backoff import is_set_within
 from brokertape.tape.connection import connect
 from brokertape.tape.keys import DEFAULT_PREFIX
 from brokertape.tape.tasks import run_all
+from brokertape.workers.alert_keys import AlertKeys, sink_group
 from brokertape.workers.alerts.event import Told
 from brokertape.workers.alerts.judging import Judging, JudgingCounts
-from brokertape.workers.alerts.ledger import AlertKeys, Ledger
-from brokertape.workers.alerts.outbox import OUTBOX, sink_group
+from brokertape.workers.alerts.ledger import Ledger
+from brokertape.workers.alerts.outbox import OUTBOX
 from brokertape.workers.alerts.rule_watch import RuleWatch
 from brokertape.workers.alerts.sinks.message import Sink
 from brokertape.workers.alerts.sinks.outlet import Outlet, OutletCounts

@@ -1,10 +1,7 @@
 """The seam to Redis: what the rules remember, how far they have come, and the outbox, written in one step.
 
-    <prefix>:x:{alerts:<group>}:state    hash    fields token, at:<partition>, code:<code>, baskets:<rule>,
-                                                 attention, rules, late
-    <prefix>:x:{alerts:<group>}:outbox   stream  alerts and digests, for the sinks
-
-Values of the hash are msgpack, but `token` and the entry ids.
+The hash has the fields token, at:<partition>, code:<code>, baskets:<rule>, attention, rules and late. Values are
+msgpack, but `token` and the entry ids.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +18,7 @@ from brokertape.tape.book import Book
 from brokertape.tape.codec import dump
 from brokertape.tape.connection import RedisClient, Script, store_errors
 from brokertape.tape.errors import DecodeError
-from brokertape.tape.keys import Keys, check_name
+from brokertape.workers.alert_keys import AlertKeys
 from brokertape.workers.alerts.alert import Alert
 from brokertape.workers.alerts.event import Told
 from brokertape.workers.alerts.state import Attention, Baskets, CodeState, Memory
@@ -33,31 +30,6 @@ _AT, _CODE, _BASKETS, _ATTENTION, _RULES, _LATE = "at:", "code:", "baskets:", "a
 _HIGHEST = "token"
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class AlertKeys:
-    """The keys of one alerting group, all in one Cluster slot."""
-
-    keys: Keys
-    group: str
-
-    @property
-    def state(self) -> str:
-        """Hash of what is remembered."""
-        return self._of("state")
-
-    @property
-    def outbox(self) -> str:
-        """Stream of what has been found."""
-        return self._of("outbox")
-
-    def dead(self, sink_group: str) -> str:
-        """Stream of what a sink gave up on."""
-        return self._of(f"dead:{check_name('group', sink_group)}")
-
-    def _of(self, name: str) -> str:
-        return self.keys.private(name, slot_of=f"alerts:{check_name('group', self.group)}")
 
 
 class Late(Model, frozen=True):
