@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # servers, proxies and loads are the tests' own
 
+import alert_delay
 import alerts
 import budget
 import history
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--passes", type=int, default=3, help="workers, storage, alerts: rounds, every way in turn")
     parser.add_argument("--judged", type=int, default=2_000, help="alerts: events that a hundred rules judge")
     parser.add_argument("--windows", type=int, default=10_000, help="alerts: open windows that are weighed")
+    parser.add_argument("--told", type=int, default=200, help="alerts: events whose way to a webhook is timed")
     parser.add_argument("--hours", type=int, default=4, help="budget: virtual hours a row")
     parser.add_argument("--real-seconds", type=float, default=300, help="budget: with a real publisher; 0: not")
     parser.add_argument("--minute", type=float, default=60, help="history: seconds of a real publisher; 0: not")
@@ -59,6 +61,7 @@ def main() -> None:
         storage.run(arguments.stored, arguments.passes)
     if "alerts" in names:
         alerts.run(arguments.judged, arguments.passes, arguments.windows)
+        alert_delay.run(arguments.told)
     if "budget" in names:
         budget.run(arguments.hours, arguments.real_seconds)
     if "history" in names:
