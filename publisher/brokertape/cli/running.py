@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from brokertape.cli import INTERRUPTED
+from brokertape.cli.sd_notify import told_to_systemd
 from brokertape.tape.tasks import end_tasks
 
 Command = Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]
@@ -22,7 +23,8 @@ def run(command: Command) -> int:
 async def _until_told(command: Command) -> int | None:
     stop = asyncio.Event()
     with _signals_set(stop):
-        return await command(stop)
+        async with told_to_systemd(stop):
+            return await command(stop)
 
 
 @contextlib.contextmanager

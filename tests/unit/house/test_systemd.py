@@ -1,4 +1,4 @@
-"""The systemd unit, as systemd itself reads it."""
+"""The systemd units, as systemd itself reads them."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ from support.servers import IS_CI
 from support.source_tree import PROJECT
 
 UNITS = PROJECT / "deploy" / "systemd"
-UNIT = UNITS / "brokertape-publisher.service"
+ROLES = ("publisher", "store", "alert")
 MAX_EXPOSURE = 20  # tenths of systemd's own scale, on which 10.0 is a service with no restriction at all
 
 
@@ -26,12 +26,17 @@ def analyze() -> str:
     return program
 
 
-def installed(directory: Path, text: str) -> Path:
+def unit_of(role: str) -> Path:
+    """A role's unit."""
+    return UNITS / f"brokertape-{role}.service"
+
+
+def installed(directory: Path, role: str, text: str) -> Path:
     """The unit in `directory`, its program being one that is there."""
     program = directory / "brokertape"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    unit = directory / UNIT.name
+    unit = directory / unit_of(role).name
     unit.write_text(text.replace("/opt/brokertape/bin", str(directory)))
     return unit
 
@@ -42,36 +47,42 @@ def complaints(analyze: str, unit: Path) -> str:
     return "\n".join(line for line in result.stderr.splitlines() if str(unit) in line or unit.name in line)
 
 
-def test_systemd_understands_the_unit(analyze: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_systemd_understands_the_unit(analyze: str, tmp_path: Path, role: str) -> None:
     """Not one complaint about any line of it."""
-    assert complaints(analyze, installed(tmp_path, UNIT.read_text())) == ""
+    assert complaints(analyze, installed(tmp_path, role, unit_of(role).read_text())) == ""
 
 
 def test_a_misspelt_key_would_be_seen(analyze: str, tmp_path: Path) -> None:
     """The check above can fail."""
-    text = UNIT.read_text().replace("ProtectHome=", "ProtectHouse=")
-    assert "ProtectHouse" in complaints(analyze, installed(tmp_path, text))
+    text = unit_of("store").read_text().replace("ProtectHome=", "ProtectHouse=")
+    assert "ProtectHouse" in complaints(analyze, installed(tmp_path, "store", text))
 
 
-def test_the_service_is_confined(analyze: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_the_service_is_confined(analyze: str, tmp_path: Path, role: str) -> None:
     """systemd's own audit finds little left to take from it."""
-    unit = installed(tmp_path, UNIT.read_text())
+    unit = installed(tmp_path, role, unit_of(role).read_text())
     command = [analyze, "security", "--offline=true", f"--threshold={MAX_EXPOSURE}", "--no-pager", str(unit)]
     audit = subprocess.run(command, capture_output=True, text=True, check=False)
     assert audit.returncode == 0, audit.stdout
 
 
-def test_the_service_comes_back_whatever_ended_it() -> None:
-    """Always restarted, and never given up after some number of tries."""
-    lines = UNIT.read_text().splitlines()
+@pytest.mark.parametrize("role", ROLES)
+def test_the_service_comes_back_whatever_ended_it(role: str) -> None:
+    """Always restarted, also when it hangs, and never given up after some number of tries."""
+    lines = unit_of(role).read_text().splitlines()
+    assert "Type=notify" in lines
+    assert [line for line in lines if line.startswith("WatchdogSec=")]
     assert "Restart=always" in lines
     assert "StartLimitIntervalSec=0" in lines
     assert not [line for line in lines if line.startswith("RestartPreventExitStatus")]
 
 
-def test_the_example_environment_is_true() -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_the_example_environment_is_true(role: str) -> None:
     """Every variable is a setting, written as systemd reads it: without a shell's spaces and quotes."""
-    lines = [line for line in (UNITS / "publisher.env.example").read_text().splitlines() if not line.startswith("# ")]
+    lines = [line for line in (UNITS / f"{role}.env.example").read_text().splitlines() if not line.startswith("# ")]
     named = [re.fullmatch(r"#?(BROKERTAPE_[A-Z_]+)=[^\s'\"]+", line) for line in filter(None, lines)]
     assert all(named)
     known = {variable(name, setting) for name, group in groups().items() for setting in group.model_fields}
