@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from msgspec import ValidationError, convert, to_builtins
+from msgspec import ValidationError, convert, json
 
 from brokertape.subscriber.events import Event, State, Update
 from brokertape.tape._model import Model
@@ -71,5 +71,5 @@ class Bookmark:
         """The position as JSON; None as long as there is none to go on from."""
         if not self._streams:
             return None
-        position: dict[str, Any] = to_builtins(Position(streams=self._streams, codes=self._codes))
+        position: dict[str, Any] = json.decode(json.encode(Position(streams=self._streams, codes=self._codes)))
         return position

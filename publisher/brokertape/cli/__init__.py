@@ -8,9 +8,11 @@ INTERRUPTED = 130  # as shells say it of Ctrl-C
 # Which extra brings which third-party module; what the base install brings is not listed.
 _EXTRA_OF = {
     "aiosqlite": "store",
+    "apprise": "notify",
     "cel_expr_python": "alerts",
     "cryptography": "publisher",
     "google": "publisher",
+    "httpx2": "alerts",
     "prometheus_client": "metrics",
     "psycopg": "store",
     "pyarrow": "parquet",

@@ -52,11 +52,11 @@ def test_every_setting_of_the_simulator_has_a_flag() -> None:
 
 
 def test_one_flag_means_one_thing() -> None:
-    """In all commands, but for the simulator's, which plays the other side."""
+    """In all commands the same setting, of whichever worker; but for the simulator, which plays the other side."""
     meanings: dict[str, set[str]] = {}
     for command, name, flags in parameters():
         if command != "simulate" and "_" in name:
-            meanings.setdefault(flags[0], set()).add(name)
+            meanings.setdefault(flags[0], set()).add(name.partition("_")[2])
     assert {flag: names for flag, names in meanings.items() if len(names) > 1} == {}
 
 

@@ -45,7 +45,7 @@ def test_the_storage_workers_defaults_are_its_own() -> None:
     """Nothing set, `store` runs as the worker would by itself; and every setting can be set but that of the order."""
     assert store_settings(Settings()).worker == WorkerSettings(group="storage")
     names = {field.name for field in dataclasses.fields(WorkerSettings)}
-    assert set(StoreGroup.model_fields) - {"database", "endpoint"} == names - {"ordered", "lease_s"}
+    assert set(StoreGroup.model_fields) - {"database", "endpoint"} == names - {"ordered", "undivided", "lease_s"}
 
 
 def test_the_budgets_defaults_are_the_publishers() -> None:
