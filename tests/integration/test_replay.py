@@ -58,18 +58,21 @@ async def all_told(listener: Listener, count: int) -> Told:
 
 
 async def publish(client: redis.asyncio.Redis, keys: Keys, events: Sequence[TapeEvent]) -> None:
-    """Commit `events` as their publisher did."""
+    """Commit `events` as their publisher did, the codes beside each other: every commit waits for the disk."""
     bookstore = BookStore(client, keys)
-    held: dict[str, Committed] = {}
-    states: dict[str, BookState] = {}
-    for event in events:
-        code = event.data.code
-        state = step(states.get(code), event)
-        assert isinstance(state, BookState)
-        base = held[code].book if code in held else None
-        done = await bookstore.commit(base, Append(event, book_after(event, state.rows)))
-        assert isinstance(done, Committed)
-        held[code], states[code] = done, state
+
+    async def publish_code(code: str) -> None:
+        held, state = None, None
+        for event in events:
+            if event.data.code != code:
+                continue
+            after = step(state, event)
+            assert isinstance(after, BookState)
+            done = await bookstore.commit(held, Append(event, book_after(event, after.rows)))
+            assert isinstance(done, Committed)
+            held, state = done.book, after
+
+    await asyncio.gather(*(publish_code(code) for code in CODES))
 
 
 @asynccontextmanager
