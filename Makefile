@@ -21,6 +21,9 @@ export PYTHONDONTWRITEBYTECODE :=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOAK_TIMEOUT_S := 1800
+COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet
+IMAGE_EXTRAS := publisher store alerts notify metrics cli
 PROTO_DIR := proto/brokertape/gateway_pb/v1
 
 # What was made from what: a target is built again only when its sources changed.
@@ -63,10 +66,10 @@ proto: $(INSTALLED)  ## generate the gateway's messages from our .proto files
 	$(BIN)/python -m grpc_tools.protoc --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
 		-I proto --python_out=proto --mypy_out=proto $(PROTO_DIR)/*.proto
 
+# The second one is of the first one's versions: what the image holds, which is what the roles need.
 lock: $(INSTALLED)  ## resolve pyproject.toml into requirements.lock; ARGS=--upgrade takes newer releases
-	UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
-		--quiet $(ARGS) --output-file requirements.lock
+	$(COMPILE) --all-extras --group dev $(ARGS) --output-file requirements.lock
+	$(COMPILE) $(addprefix --extra ,$(IMAGE_EXTRAS)) --constraints requirements.lock --output-file deploy/requirements.lock
 
 setup: $(INSTALLED)  ## the environment alone
 

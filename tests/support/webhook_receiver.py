@@ -49,7 +49,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         receiver = self.server
-        body = self.rfile.read(int(self.headers["content-length"]))
+        length = int(self.headers["content-length"])
+        body = self.rfile.read(length)
+        if len(body) < length:  # the sender was killed in the middle of it
+            return
         try:
             Webhook(SECRET).verify(body, dict(self.headers))
         except Exception:

@@ -14,6 +14,8 @@ _HEAD = """\
 A flag wins over an environment variable, that over the TOML file, that over the default. The file is `--config FILE`,
 else the one that `BROKERTAPE_CONFIG` names, else `brokertape.toml` in the current directory if there is one. A name in
 it that is not listed here is an error. Times end in their unit, `_s` or `_ms`; lists are `a,b` in flags and variables.
+A variable with `_FILE` behind its name, as `BROKERTAPE_REDIS_URL_FILE=/run/secrets/redis`, names a file that holds the
+value.
 
 ```toml
 [redis]

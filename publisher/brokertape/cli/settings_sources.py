@@ -2,7 +2,8 @@
 
 A flag wins over an environment variable (`BROKERTAPE_<GROUP>_<NAME>`), that over the TOML file (`[group]`,
 `name = …`), that over the default. The file is `--config`, else `BROKERTAPE_CONFIG`, else `brokertape.toml` in the
-current directory if there is one.
+current directory if there is one. A variable with `_FILE` behind its name names a file whose content is the value, for
+what nobody should read in an environment.
 """
 
 import difflib
@@ -22,6 +23,8 @@ from brokertape.cli.settings import ENV_PREFIX, Settings, groups, variable
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 TEST_PREFIX = f"{ENV_PREFIX}TEST_"  # how the project's own tests are set up
 DEFAULT_CONFIG = Path("brokertape.toml")
+FILE_SUFFIX = "_FILE"
+FILE_MAX_BYTES = 65_536
 
 Values = Mapping[str, Any]  # group → name → value
 
@@ -51,6 +54,7 @@ def load_settings(flags: Flags, config: Path | None = None) -> Settings:
     layers = [
         _Layer(flags.values, lambda name: flags.names.get(name, name)),
         _Layer(_read_environment(), _place_in_environment),
+        _Layer(_read_named_files(), lambda name: f"{_place_in_environment(name)}{FILE_SUFFIX}"),
     ]
     if path := _config_path(config):
         layers.append(_Layer(_read_file(path), lambda name: f"{path}: {name}"))
@@ -62,7 +66,7 @@ def load_settings(flags: Flags, config: Path | None = None) -> Settings:
 
 def unknown_variables() -> list[str]:
     """Variables that look like ours and are not. No error: Kubernetes makes some for a service of our name."""
-    known = {variable(group, name) for group, fields in groups().items() for name in fields.model_fields}
+    known = _variables().keys() | _file_variables().keys()
     ours = (name for name in os.environ if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX))
     return sorted(name for name in ours if name not in known and name != CONFIG_VARIABLE)
 
@@ -75,6 +79,40 @@ def _read_environment() -> dict[str, Any]:
         for group, values in found.items()
         if isinstance(values, Mapping)
     }
+
+
+def _variables() -> dict[str, tuple[str, str]]:
+    """Group and name of a setting, by its variable."""
+    return {variable(group, name): (group, name) for group, fields in groups().items() for name in fields.model_fields}
+
+
+def _file_variables() -> dict[str, tuple[str, str]]:
+    """Likewise, by the variable that names a file with its value, unless that is a setting itself."""
+    plain = _variables()
+    return {f"{name}{FILE_SUFFIX}": setting for name, setting in plain.items() if f"{name}{FILE_SUFFIX}" not in plain}
+
+
+def _read_named_files() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for name, (group, setting) in _file_variables().items():
+        if path := os.environ.get(name):
+            if variable(group, setting) in os.environ:
+                raise SettingsError(f"{name}: {variable(group, setting)} is there too, give one of them")
+            found.setdefault(group, {})[setting] = _content(name, Path(path))
+    return found
+
+
+def _content(name: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_MAX_BYTES + 1)
+        if len(content) > FILE_MAX_BYTES:
+            raise SettingsError(f"{name}: {path} is larger than {FILE_MAX_BYTES} bytes")
+        return content.decode().strip()
+    except OSError as error:
+        raise SettingsError(f"{name}: {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{name}: {path}: not UTF-8") from error
 
 
 def _place_in_environment(name: str) -> str:

@@ -114,3 +114,27 @@ def test_a_variable_that_is_none_of_ours_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("BROKERTAPE_REDIS_PREFIX", "p")
     assert load_settings(NONE).redis.prefix == "p"
     assert unknown_variables() == ["BROKERTAPE_GATEWAY", "BROKERTAPE_REDIS_SERVICE_HOST"]
+
+
+def test_a_value_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For secrets: named by the variable with `_FILE` behind it."""
+    (tmp_path / "redis").write_text("redis://me:hidden@host\n")
+    monkeypatch.setenv("BROKERTAPE_REDIS_URL_FILE", str(tmp_path / "redis"))
+    assert load_settings(Flags({}, {})).redis.url.get_secret_value() == "redis://me:hidden@host"
+    assert unknown_variables() == []
+    monkeypatch.setenv("BROKERTAPE_REDIS_URL", "redis://other")
+    with pytest.raises(SettingsError, match="BROKERTAPE_REDIS_URL_FILE: BROKERTAPE_REDIS_URL is there too"):
+        load_settings(Flags({}, {}))
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its variable and its path, without what is in it."""
+    monkeypatch.setenv("BROKERTAPE_STORE_DATABASE_FILE", str(tmp_path / "gone"))
+    with pytest.raises(SettingsError, match=f"BROKERTAPE_STORE_DATABASE_FILE: {tmp_path}/gone: No such file"):
+        load_settings(Flags({}, {}))
+    (tmp_path / "budget").write_text("hidden")
+    monkeypatch.delenv("BROKERTAPE_STORE_DATABASE_FILE")
+    monkeypatch.setenv("BROKERTAPE_BUDGET_LIMIT_FILE", str(tmp_path / "budget"))
+    with pytest.raises(SettingsError, match="BROKERTAPE_BUDGET_LIMIT_FILE: ") as raised:
+        load_settings(Flags({}, {}))
+    assert "hidden" not in str(raised.value)
