@@ -8,20 +8,25 @@ from brokertape.tape.wording import plain
 from brokertape.workers.alerts.rule_file import load_rules
 from brokertape.workers.alerts.rules import Names, Rule
 from brokertape.workers.alerts.samples import sample_text
+from brokertape.workers.alerts.sinks.table import MOST_PER_MINUTE
 from brokertape.workers.alerts.wording import span
 
 MOST_NAMES = 4  # of a scope, shown
 
 
 def check(path: Path) -> int:
-    """Print what each rule looks for.
+    """Print what each rule looks for, and where alerts go. Sinks are not opened.
 
     Raises:
         RuleFileError: It cannot be used: file, line and reason.
     """
-    rules = load_rules(path).rules
+    loaded = load_rules(path)
+    rules = loaded.rules
     for rule in rules:
         print("\n    ".join(map(plain, _lines(rule))))  # noqa: T201
+    for sink in loaded.sinks:
+        limit = f", {sink.limit} messages a minute at the most" if sink.limit < MOST_PER_MINUTE else ""
+        print(plain(f"sink {sink.name}: {sink.kind}{limit}"))  # noqa: T201
     print(f"{plain(str(path))}: {len(rules)} rule{'s' * (len(rules) != 1)}, all of them sound")  # noqa: T201
     return OK
 
