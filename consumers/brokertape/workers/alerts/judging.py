@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from brokertape.tape.book import Book
-from brokertape.tape.errors import StoreUnavailable
+from brokertape.tape.errors import DecodeError, StoreRefused, StoreUnavailable
 from brokertape.tape.events import TapeEvent, WatermarkData
 from brokertape.tape.rows import Row
 from brokertape.tape.start import id_order
@@ -39,7 +39,7 @@ from brokertape.workers.alerts.ledger import (
 from brokertape.workers.alerts.rules import RuleSet
 from brokertape.workers.alerts.state import CodeState
 from brokertape.workers.delivery import Delivery
-from brokertape.workers.errors import SinkUnavailable
+from brokertape.workers.errors import SinkBroken, SinkUnavailable
 
 log = logging.getLogger("brokertape.workers.alerts")
 
@@ -137,7 +137,7 @@ class Judging:
 
         Raises:
             SinkUnavailable: Redis does not answer, or somebody else has written: the same batch is to come again.
-            DecodeError: What is remembered cannot be read.
+            SinkBroken: Redis refuses, or what is remembered cannot be read.
         """
         async with self._sitting() as held:
             self._token = max(self._token, *(delivery.fence or 0 for delivery in batch))
@@ -154,6 +154,7 @@ class Judging:
         async with self._sitting() as held:
             for book in books:
                 begin_with(held.engine.memory.codes.setdefault(book.code, CodeState()), book)
+            self._token = max(self._token, held.point.token)  # there may be a memory though there is no group
             await self._write(held, _Draft(codes={book.code for book in books}))
 
     async def see(self, marks: WatermarkData) -> None:
@@ -190,6 +191,9 @@ class Judging:
             except StoreUnavailable as error:
                 self._held = None
                 raise SinkUnavailable(f"alerts are not judged: {error}") from error
+            except (StoreRefused, DecodeError) as error:  # no event is to blame: none may become a dead letter
+                self._held = None
+                raise SinkBroken(f"alerts cannot be judged: {error}") from error
             except BaseException:
                 self._held = None
                 raise
@@ -241,7 +245,9 @@ class Judging:
             held.late_at, held.late_since = now, held.late_since if waiting.alerts else now
             first_at = late[0].at if waiting.first_at is None else waiting.first_at
             waiting = Late(together[-MOST_TOLD:], waiting.more + max(0, len(together) - MOST_TOLD), first_at)
-        fields = held.forgotten | memory_fields(held.engine.memory, sorted(draft.codes), self._fingerprints)
+        # With other rules all is written anew: what a rule of that name remembered of any code is nothing to this one.
+        codes = held.engine.memory.codes if held.forgotten else draft.codes
+        fields = held.forgotten | memory_fields(held.engine.memory, sorted(codes), self._fingerprints)
         await self._commit(held, self._token, fields, waiting, told, draft.reached)
         held.forgotten = {}
         self.counts.events += draft.events

@@ -17,7 +17,7 @@ from brokertape.workers.alerts.event import AlertEvent, DigestEvent
 from brokertape.workers.alerts.judging import LATE_QUIET_S, Judging
 from brokertape.workers.alerts.ledger import Verdict
 from brokertape.workers.alerts.rule_file import parse_rules
-from brokertape.workers.errors import SinkUnavailable
+from brokertape.workers.errors import SinkBroken, SinkUnavailable
 from support.alerting import Judged
 from support.memory_ledger import MemoryLedger
 from support.scripted_day import ScriptedDay
@@ -233,6 +233,42 @@ async def test_other_rules_go_on_where_they_were_unless_they_changed() -> None:
     await bench.judging.use(parse_rules(rule("cooldown = '1h'\nsides = ['buy']")))
     await bench.judging.handle(deliveries([day.trade("UBS", buy=100).poll()], first=4))
     assert len(bench.ids) == 2
+
+
+async def test_what_a_changed_rule_remembered_of_other_codes_is_gone_for_good() -> None:
+    """Also for whoever comes after the change, when nothing has happened in those codes since."""
+    days, bench = [ScriptedDay(code=code) for code in CODES], Bench(rule("cooldown = '1h'"))
+    events = [day.trade("UBS", buy=100).baseline() for day in days]
+    events += [day.trade("UBS", buy=100).poll() for day in days]
+    await bench.judging.handle(deliveries(events))
+    changed = rule("cooldown = '1h'\nsides = ['buy']")
+    after = Bench(changed, bench.ledger)
+    await after.judging.handle(deliveries([days[0].trade("UBS", buy=100).poll()], first=5))
+    assert len(bench.ids) == 3
+    later = Bench(changed, bench.ledger)
+    await later.judging.handle(deliveries([days[1].trade("UBS", buy=100).poll()], first=6))
+    assert len(bench.ids) == 4
+
+
+async def test_a_group_that_begins_again_beside_an_older_memory_does() -> None:
+    """Somebody deleted the group; the memory has the token of its last owner."""
+    day = ScriptedDay()
+    baseline = day.trade("UBS", buy=100).baseline()
+    first = Bench()
+    await first.judging.handle(deliveries([baseline]))
+    change = day.trade("UBS", buy=100).poll()
+    second = Bench(ledger=first.ledger)
+    await second.judging.begin([book_of(day, change)])
+    await second.judging.handle(deliveries([day.trade("UBS", buy=100).poll()], first=9))
+    assert second.ids
+
+
+async def test_a_memory_that_cannot_be_read_buries_no_event() -> None:
+    """The worker ends and says why: nothing on the tape is at fault."""
+    bench = Bench()
+    bench.ledger.fields[b"code:HK.00700"] = b"\xc1"
+    with pytest.raises(SinkBroken, match="alerts cannot be judged: what alerts remember is not readable"):
+        await bench.judging.handle(deliveries(history(random.Random(8), 2)))
 
 
 async def test_a_code_that_nobody_looks_at_is_told_by_the_feeds_marks() -> None:
