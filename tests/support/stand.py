@@ -24,6 +24,7 @@ from support.proxies import GatewayProxy, Trap, gateway_proxy, redis_proxy
 from support.tape_checker import faults, final_faults, read_answers, read_tape
 from support.waiting import until
 
+REST_TIMEOUT_S = 180.0  # a code that failed under load is asked again after a minute at the latest
 CODES = ["HK.00700", "HK.09988", "HK.01810", "HK.03690", "HK.00981", "HK.02800", "HK.01299", "HK.00388"]
 LIMIT, QUICK_WINDOW_S = 30, 3.0  # ten times the real pace: as many polls in two minutes as else in twenty
 JITTER_S = 0.1
@@ -80,7 +81,7 @@ class Stand:
         an answer then that nobody took. At rest it gives the same again.
         """
         self.market.is_paused = True
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(REST_TIMEOUT_S):
             while await asyncio.to_thread(self._final_faults):  # long work: gateway and proxies share this loop
                 await self.polls(len(CODES))
 

@@ -47,6 +47,10 @@ class WorkerState:
     """Entries that this worker read and has not settled yet."""
     owned: tuple[int, ...] | None = None
     """In ordered mode: the partitions that are ours."""
+    token: int | None = None
+    """In ordered mode: the highest token of what is ours, None while nothing is."""
+    call_patience_s: float = 30.0
+    """How long a call of the handler may take before it is unwell."""
 
     def begin(self, trouble: str, now: float) -> None:
         """`trouble` keeps it from working from `now` on, unless it did already."""

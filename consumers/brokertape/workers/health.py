@@ -26,9 +26,10 @@ class Observed(Protocol):
 def unwell(state: WorkerState, now: float) -> list[str]:
     """What is wrong, a line each; empty if all is well."""
     found = [(trouble, now - since) for trouble, since in state.troubles.items()]
-    if state.calls:
-        found.append(("a call of the handler does not come back", now - min(state.calls.values())))
-    return [f"{what}, for {age_s:.0f} s" for what, age_s in found if age_s > PATIENCE_S]
+    late = [(what, age_s) for what, age_s in found if age_s > PATIENCE_S]
+    if state.calls and (age_s := now - min(state.calls.values())) > state.call_patience_s:
+        late.append(("a call of the handler does not come back", age_s))
+    return [f"{what}, for {age_s:.0f} s" for what, age_s in late]
 
 
 def report(observed: Sequence[Observed], now: float) -> dict[str, Any]:

@@ -123,7 +123,12 @@ class Ownership:
         for partition in kept[grant.share :]:
             log.info("giving up partition %d: there are more workers now", partition)
             self._held[partition].stop.set()
+        self._note()
+
+    def _note(self) -> None:
+        """Say what is ours."""
         self._state.owned = tuple(sorted(self._held))
+        self._state.token = max((holding.tenure.token for holding in self._held.values()), default=None)
 
     def _has_cut_ended(self, partition: int) -> bool:
         return partition not in self._cut or self._cut[partition].done()
@@ -150,6 +155,7 @@ class Ownership:
                 holding.lane.cancel()
                 self._cut[partition] = holding.lane
                 del self._held[partition]
+                self._note()
 
     def _ask_to_finish(self) -> None:
         for holding in self._held.values():
@@ -158,7 +164,7 @@ class Ownership:
     async def _leave(self) -> None:
         """Pass on what is ours, so that nobody has to wait for it to run out."""
         self._ended()
-        self._state.owned = ()
+        self._state.owned, self._state.token = (), None
         try:
             await self._leases.leave()
         except StoreUnavailable as error:

@@ -4,15 +4,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Generic
 
 from brokertape.tape.backoff import backoff, is_set_within
+from brokertape.tape.errors import StoreError
 from brokertape.workers.channel import Channel
 from brokertape.workers.counts import WorkerCounts, WorkerState
 from brokertape.workers.delivery import Delivery, E, Entry, Handler
-from brokertape.workers.errors import SinkBroken, SinkUnavailable
+from brokertape.workers.errors import GroupLost, SinkBroken, SinkUnavailable
 from brokertape.workers.group import Group
 from brokertape.workers.intake import Hopeless, examine
 from brokertape.workers.settings import WorkerSettings
@@ -117,21 +118,29 @@ class Settler(Generic[E]):
     async def _handle(self, batch: Sequence[Delivery[E]], may_go_on: Callable[[], bool]) -> Exception | None:
         """The handler's failure, if any. A sink that is away is waited for; at stop, its SinkUnavailable is raised."""
         delays = backoff()
-        while True:
-            try:
-                await self._call(batch, may_go_on)
-            except NotOurs:
-                raise
-            except Exception as error:  # the handler is not ours: what it raises is held against its entries
-                trouble = sink_trouble(error)
-                if trouble is None:
-                    return error
-                if isinstance(trouble, SinkBroken):
-                    raise trouble from error
-                await self._wait_for_sink(batch, trouble, next(delays))
-            else:
-                self._state.end(SINK_AWAY)
-                return None
+        try:
+            while True:
+                try:
+                    await self._call(batch, may_go_on)
+                except NotOurs:
+                    raise
+                except Exception as error:  # the handler is not ours: what it raises is held against its entries
+                    trouble = sink_trouble(error)
+                    if trouble is None:
+                        return error
+                    if isinstance(trouble, SinkBroken):
+                        await self._uncount(batch)
+                        raise trouble from error
+                    await self._wait_for_sink(batch, trouble, next(delays))
+                else:
+                    return None
+        finally:
+            self._state.end(SINK_AWAY)
+
+    async def _uncount(self, batch: Sequence[Delivery[E]]) -> None:
+        """However often a worker is started while its sink is of no use, no entry comes nearer to the dead letters."""
+        with suppress(StoreError, GroupLost):
+            await self._group.uncount([delivery.entry for delivery in batch])
 
     async def _wait_for_sink(self, batch: Sequence[Delivery[E]], error: SinkUnavailable, delay_s: float) -> None:
         self._state.begin(SINK_AWAY, time.monotonic())

@@ -122,16 +122,16 @@ async def alert(settings: AlertSettings, stop: asyncio.Event, counts: AlertCount
         judge.books(judging.begin)
         outlets = [_outlet(settings, table, sink, stop, counts) for table, sink in sinks.values()]
 
-        def is_ours() -> bool:
-            return bool(judge.state.owned)
+        def token() -> int | None:
+            return judge.state.token
 
         async with serve_endpoint(settings.endpoint, [judge, *outlets]):
             await run_all(
                 [
                     judge.serve(settings.redis_url, stop, prefix=settings.prefix),
                     *(outlet.serve(settings.redis_url, stop, prefix=settings.prefix) for outlet in outlets),
-                    _tend(judging, is_ours, stop),
-                    Watermarks(client, keys).follow(judging.see, is_ours, stop),
+                    _tend(judging, token, stop),
+                    Watermarks(client, keys).follow(judging.see, token, stop),
                     watch.follow(judging.use, stop),
                 ]
             )
@@ -155,14 +155,16 @@ def _outlet(
         now_ms=now_ms,
     )
     counts.outlets[table.name] = outlet.counts
-    return Service(outlet.handle, settings.of_sink(table), OUTBOX)
+    service = Service(outlet.handle, settings.of_sink(table), OUTBOX)
+    service.state.call_patience_s = SINK_CALL_S
+    return service
 
 
-async def _tend(judging: Judging, is_ours: Callable[[], bool], stop: asyncio.Event) -> None:
-    """What has to be told once nothing more comes."""
+async def _tend(judging: Judging, token: Callable[[], int | None], stop: asyncio.Event) -> None:
+    """What has to be told once nothing more comes, while the lease with `token` is ours."""
     while not await is_set_within(stop, TEND_EVERY_S):
-        if is_ours():
+        if (ours := token()) is not None:
             try:
-                await judging.tell_late()
+                await judging.tell_late(ours)
             except SinkUnavailable as error:
                 log.info("late alerts are not told yet: %s", error)

@@ -39,6 +39,8 @@ class Engine:
         self._shared_vocabulary = vocabulary(About.BROKER, has_window=False)
         self._shared_scope = rules.language.scope(self._shared_vocabulary.types)
         self._shared_names = _names_shared(self._judges.values())
+        self.recovered: set[str] = set()
+        """Codes that were told to be stale and have been looked at since, until somebody takes note and clears it."""
 
     @property
     def tallies(self) -> dict[str, Tally]:
@@ -68,8 +70,14 @@ class Engine:
         return alerts
 
     def see(self, code: str, at: int) -> list[Alert]:
-        """The list of `code` was looked at, at `at` (ms since 1970), and was as it was."""
-        return self._look(code, at) if code in self.memory.codes else []
+        """The list of `code` was looked at, at `at` (ms since 1970), and was as it was; nothing if that is known."""
+        state = self.memory.codes.get(code)
+        return [] if state is None or at <= state.known.looked_at else self._look(code, at)
+
+    def forget(self, code: str) -> None:
+        """Events of a code were missed: what was gathered of it beyond the code itself may not be so any more."""
+        for judge in self._judges.values():
+            judge.forget(code)
 
     def _judge(self, code: CodeState, news: News) -> Iterator[Alert]:
         shared = Shared(news, self._shared_scope, self._shared_vocabulary, self._shared_names)
@@ -92,7 +100,8 @@ class Engine:
         attention.look(at)
         known.looked_at, known.attended_ms = max(known.looked_at, at), attention.attended_ms
         for judge in self._freshness:
-            judge.seen(self.memory.codes[name])
+            if judge.seen(self.memory.codes[name]):
+                self.recovered.add(name)
         if not self._freshness or at < attention.ticked_at + LOOK_EVERY_MS:
             return []
         attention.ticked_at = at

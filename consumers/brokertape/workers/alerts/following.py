@@ -35,14 +35,18 @@ def rows_after(known: Known, event: TapeEvent) -> tuple[Row, ...] | NoList:
         return NoList.GAP
 
 
-def begin_with(code: CodeState, book: Book) -> None:
-    """Take the list of `book` for what is known of its code, unless more is; what led to it was not seen."""
+def begin_with(code: CodeState, book: Book) -> bool:
+    """Take the list of `book` for what is known of its code, unless more is; what led to it was not seen.
+
+    Returns whether it was taken.
+    """
     version = (book.epoch, book.seq)
     if code.known.version is not None and version <= code.known.version:
-        return
+        return False
     if code.known.version is not None:
         code.restate(book.observed_at, is_new_date=book.trading_date != code.known.trading_date, is_correction=False)
     code.known.meet(book.rows, book.trading_date)
     code.known.repeated |= set(book.repeated)
     code.known.learn(book.rows, book.trading_date, tape_event_id(book.code, book.epoch, book.seq), version)
     code.known.looked_at = max(code.known.looked_at, book.observed_at)
+    return True

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from brokertape.tape.book import Book
-from brokertape.tape.errors import DecodeError, StoreRefused, StoreUnavailable
+from brokertape.tape.errors import DecodeError, StoreError
 from brokertape.tape.events import TapeEvent, WatermarkData
 from brokertape.tape.rows import Row
 from brokertape.tape.start import id_order
@@ -39,7 +39,7 @@ from brokertape.workers.alerts.ledger import (
 from brokertape.workers.alerts.rules import RuleSet
 from brokertape.workers.alerts.state import CodeState
 from brokertape.workers.delivery import Delivery
-from brokertape.workers.errors import SinkBroken, SinkUnavailable
+from brokertape.workers.errors import SinkUnavailable
 
 log = logging.getLogger("brokertape.workers.alerts")
 
@@ -136,11 +136,10 @@ class Judging:
         """Judge `batch`, per partition in order.
 
         Raises:
-            SinkUnavailable: Redis does not answer, or somebody else has written: the same batch is to come again.
-            SinkBroken: Redis refuses, or what is remembered cannot be read.
+            SinkUnavailable: Redis does not answer or refuses, what is remembered cannot be read, or somebody else has
+                written: the same batch is to come again.
         """
-        async with self._sitting() as held:
-            self._token = max(self._token, *(delivery.fence or 0 for delivery in batch))
+        async with self._sitting(max(delivery.fence or 0 for delivery in batch)) as held:
             draft = _Draft()
             for delivery in batch:
                 reached = draft.reached.get(delivery.partition, held.point.reached.get(delivery.partition))
@@ -154,52 +153,53 @@ class Judging:
         async with self._sitting() as held:
             for book in books:
                 begin_with(held.engine.memory.codes.setdefault(book.code, CodeState()), book)
-            self._token = max(self._token, held.point.token)  # there may be a memory though there is no group
             await self._write(held, _Draft(codes={book.code for book in books}))
 
-    async def see(self, marks: WatermarkData) -> None:
-        """Codes were looked at, as the feed says. Nothing is written unless that makes an alert."""
-        if not self._token:
-            return
-        async with self._sitting() as held:
+    async def see(self, marks: WatermarkData, token: int) -> None:
+        """Codes were looked at, as the feed says; `token` is our lease's. Written is only what that changes."""
+        async with self._sitting(token) as held:
             draft = _Draft()
             for code, mark in sorted(marks.codes.items(), key=lambda item: item[1].observed_at):
                 draft.alerts += held.engine.see(code, mark.observed_at)
-            if draft.alerts:
-                draft.codes |= {alert.code for alert in draft.alerts}
+            draft.codes |= held.engine.recovered
+            if draft.alerts or draft.codes:
                 await self._write(held, draft)
 
-    async def tell_late(self) -> None:
-        """Tell late alerts together, once it has been quiet for a while: to be called every now and then."""
-        if self._held is not None and not self._held.point.late.alerts:
-            return
-        async with self._sitting() as held:
+    async def tell_late(self, token: int) -> None:
+        """Tell late alerts together, once it has been quiet for a while: to be called every now and then.
+
+        `token` is our lease's.
+        """
+        async with self._sitting(token) as held:
             late, now = held.point.late, self._monotonic()
             if late.alerts and (now - held.late_at >= LATE_QUIET_S or now - held.late_since >= LATE_LONGEST_S):
                 digest = digest_event(late.alerts, late.more, late.first_at, LATE, self._group, self._source)
-                # What is expected there guards it well enough: who has just taken over may have no token yet.
-                await self._commit(held, held.point.token, {}, Late(), [digest])
+                await self._commit(held, {}, Late(), [digest])
                 self.counts.digests += 1
 
     @asynccontextmanager
-    async def _sitting(self) -> AsyncIterator[_Held]:
+    async def _sitting(self, token: int = 0) -> AsyncIterator[_Held]:
+        """What is held under the lease with `token`: with a new one all is read anew, others have judged meanwhile."""
         async with self._lock:
             try:
+                if token > self._token:
+                    self._token, self._held = token, None
                 if self._held is None:
                     self._held = await self._read()
                 yield self._held
-            except StoreUnavailable as error:
+            except (StoreError, DecodeError) as error:  # no event is to blame: none may become a dead letter
                 self._held = None
                 raise SinkUnavailable(f"alerts are not judged: {error}") from error
-            except (StoreRefused, DecodeError) as error:  # no event is to blame: none may become a dead letter
-                self._held = None
-                raise SinkBroken(f"alerts cannot be judged: {error}") from error
             except BaseException:
                 self._held = None
                 raise
 
     async def _read(self) -> _Held:
+        # Our token first: what an earlier owner has on its way must not land behind what we read.
+        if await self._ledger.write(Entry(self._token, {}, {})) is not Verdict.WRITTEN and self._token:
+            raise SinkUnavailable(_WHY[Verdict.FENCED])
         point = await self._ledger.load()
+        self._token = max(self._token, point.token)  # before the first lease of a new group there is none
         memory, rules = point.memory, self._fingerprints
         changed = [name for name, of_rule in point.rules.items() if rules.get(name) != of_rule]
         for name in changed:
@@ -216,7 +216,7 @@ class Judging:
         code = held.engine.memory.codes.setdefault(event.data.code, CodeState())
         rows = rows_after(code.known, event)
         if rows is NoList.GAP:
-            rows = await self._mend(code, event)
+            rows = await self._mend(held.engine, code, event)
         if isinstance(rows, NoList):
             draft.codes.add(event.data.code)
             return []
@@ -224,18 +224,19 @@ class Judging:
         draft.events += 1
         return held.engine.take(event, rows)
 
-    async def _mend(self, code: CodeState, event: TapeEvent) -> NoList | tuple[Row, ...]:
+    async def _mend(self, engine: Engine, code: CodeState, event: TapeEvent) -> NoList | tuple[Row, ...]:
         """Events before this one were missed: go on from the book, in which this one is, or was the last one."""
         book = await self._ledger.book(event.data.code)
         if code.known.version is not None:
             self.counts.gaps += 1
             log.warning("events of %s before %s were missed: going on from its book", event.data.code, event.id)
-        if book is not None:
-            begin_with(code, book)
+        if book is not None and begin_with(code, book):
+            engine.forget(event.data.code)
         return rows_after(code.known, event)
 
     async def _write(self, held: _Held, draft: _Draft) -> None:
         """The outcome of `draft`: alerts that are fresh go out, late ones wait to be told together."""
+        draft.codes |= {alert.code for alert in draft.alerts} & held.engine.memory.codes.keys()
         oldest = self._now_ms() - self._late_after_ms
         late = [alert for alert in draft.alerts if alert.at < oldest]
         told = [alert_event(alert, self._source) for alert in draft.alerts if alert.at >= oldest]
@@ -248,8 +249,9 @@ class Judging:
         # With other rules all is written anew: what a rule of that name remembered of any code is nothing to this one.
         codes = held.engine.memory.codes if held.forgotten else draft.codes
         fields = held.forgotten | memory_fields(held.engine.memory, sorted(codes), self._fingerprints)
-        await self._commit(held, self._token, fields, waiting, told, draft.reached)
+        await self._commit(held, fields, waiting, told, draft.reached)
         held.forgotten = {}
+        held.engine.recovered.clear()
         self.counts.events += draft.events
         self.counts.alerts += len(draft.alerts)
         self.counts.late += len(late)
@@ -257,7 +259,6 @@ class Judging:
     async def _commit(
         self,
         held: _Held,
-        token: int,
         fields: Mapping[str, bytes],
         late: Late,
         told: Sequence[Told],
@@ -271,11 +272,11 @@ class Judging:
             expected |= late_field(stored)
             stored = encoded(late)
             fields |= late_field(stored)
-        verdict = await self._ledger.write(Entry(token, expected, fields, told))
+        verdict = await self._ledger.write(Entry(self._token, expected, fields, told))
         if verdict is not Verdict.WRITTEN:
             raise SinkUnavailable(_WHY[verdict])
         point.reached |= reached
-        point.late, point.late_stored, point.token = late, stored, token
+        point.late, point.late_stored = late, stored
 
 
 _WHY = {

@@ -18,6 +18,8 @@ log = logging.getLogger("brokertape.workers.alerts")
 READ_EVERY_S = 1.0
 _COUNT = 100
 
+See = Callable[[WatermarkData, int], Awaitable[None]]
+
 
 class Watermarks:
     """Reads those of now: what is missed says nothing any more."""
@@ -28,15 +30,15 @@ class Watermarks:
 
     async def follow(
         self,
-        see: Callable[[WatermarkData], Awaitable[None]],
-        is_wanted: Callable[[], bool],
+        see: See,
+        token: Callable[[], int | None],
         stop: asyncio.Event,
     ) -> None:
-        """Give every watermark to `see`, while it is wanted, until `stop`."""
+        """Give every watermark to `see` with our lease's token, while there is one, until `stop`."""
         after_id, delays = "$", backoff()
         while not stop.is_set():
             try:
-                after_id = await self._read(after_id, see, is_wanted)
+                after_id = await self._read(after_id, see, token)
             except (StoreUnavailable, SinkUnavailable) as error:
                 log.info("watermarks are not read: %s", error)
                 await is_set_within(stop, next(delays))
@@ -44,9 +46,7 @@ class Watermarks:
             delays = backoff()
             await is_set_within(stop, READ_EVERY_S)
 
-    async def _read(
-        self, after_id: str, see: Callable[[WatermarkData], Awaitable[None]], is_wanted: Callable[[], bool]
-    ) -> str:
+    async def _read(self, after_id: str, see: See, token: Callable[[], int | None]) -> str:
         with store_errors():
             if after_id == "$":
                 newest: Any = await self._client.xrevrange(self._feed, count=1)
@@ -55,8 +55,8 @@ class Watermarks:
         for entry_id, fields in entries:
             after_id = entry_id.decode()
             mark = _watermark(fields)
-            if mark is not None and is_wanted():
-                await see(mark)
+            if mark is not None and (ours := token()) is not None:
+                await see(mark, ours)
         return after_id
 
 

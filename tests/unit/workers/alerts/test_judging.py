@@ -17,7 +17,7 @@ from brokertape.workers.alerts.event import AlertEvent, DigestEvent
 from brokertape.workers.alerts.judging import LATE_QUIET_S, Judging
 from brokertape.workers.alerts.ledger import Verdict
 from brokertape.workers.alerts.rule_file import parse_rules
-from brokertape.workers.errors import SinkBroken, SinkUnavailable
+from brokertape.workers.errors import SinkUnavailable
 from support.alerting import Judged
 from support.memory_ledger import MemoryLedger
 from support.scripted_day import ScriptedDay
@@ -140,6 +140,21 @@ async def test_who_lost_its_lease_writes_nothing() -> None:
     assert len(ledger.told) == told
 
 
+async def test_a_lease_regained_begins_with_what_others_have_written() -> None:
+    """Whatever it still held from its first time."""
+    events, ledger = history(random.Random(6), 24), MemoryLedger()
+    first, second = Bench(ledger=ledger), Bench(ledger=ledger)
+    given_out = deliveries(events)
+
+    async def judge(bench: Bench, batch: Sequence[Delivery], token: int) -> None:
+        await bench.judging.handle([Delivery(one.entry, one.event, token) for one in batch])
+
+    await judge(first, given_out[:8], 1)
+    await judge(second, given_out[8:16], 2)
+    await judge(first, given_out[16:], 3)
+    assert [told.id for told in ledger.told] == ids_in_time(events)
+
+
 async def test_old_news_is_one_digest() -> None:
     """Two hours of it, after an outage: one message, marked, with what would have fired in time and nothing else."""
     events = history(random.Random(3), 360)
@@ -149,11 +164,11 @@ async def test_old_news_is_one_digest() -> None:
     for start in range(0, len(batches), 50):
         await bench.judging.handle(batches[start : start + 50])
         bench.monotonic += 1
-        await bench.judging.tell_late()
+        await bench.judging.tell_late(FENCE)
     assert bench.ledger.told == []
     bench.monotonic += LATE_QUIET_S
-    await bench.judging.tell_late()
-    await bench.judging.tell_late()
+    await bench.judging.tell_late(FENCE)
+    await bench.judging.tell_late(FENCE)
     [digest] = bench.ledger.told
     assert isinstance(digest, DigestEvent)
     assert len(digest.data.alerts) + digest.data.more == len(expected) > 200
@@ -184,14 +199,14 @@ async def test_a_digest_that_waits_is_told_by_whoever_comes_next() -> None:
     first = Bench(now_ms=later)
     await first.judging.handle(deliveries(events))
     second = Bench(ledger=first.ledger, now_ms=later)
-    await second.judging.tell_late()
+    await second.judging.tell_late(FENCE)
     second.monotonic += LATE_QUIET_S
-    await second.judging.tell_late()
+    await second.judging.tell_late(FENCE)
     assert [type(told) for told in first.ledger.told] == [DigestEvent]
     first.monotonic += LATE_QUIET_S
     with pytest.raises(SinkUnavailable, match="written by somebody else"):
-        await first.judging.tell_late()
-    await first.judging.tell_late()
+        await first.judging.tell_late(FENCE)
+    await first.judging.tell_late(FENCE)
     assert len(first.ledger.told) == 1
 
 
@@ -264,10 +279,10 @@ async def test_a_group_that_begins_again_beside_an_older_memory_does() -> None:
 
 
 async def test_a_memory_that_cannot_be_read_buries_no_event() -> None:
-    """The worker ends and says why: nothing on the tape is at fault."""
+    """It is said, and waited for: nothing on the tape is at fault."""
     bench = Bench()
     bench.ledger.fields[b"code:HK.00700"] = b"\xc1"
-    with pytest.raises(SinkBroken, match="alerts cannot be judged: what alerts remember is not readable"):
+    with pytest.raises(SinkUnavailable, match="alerts are not judged: what alerts remember is not readable"):
         await bench.judging.handle(deliveries(history(random.Random(8), 2)))
 
 
@@ -278,8 +293,8 @@ async def test_a_code_that_nobody_looks_at_is_told_by_the_feeds_marks() -> None:
     await bench.judging.handle(deliveries([day.baseline() for day in days]))
     for seconds in range(5, 120, 5):
         at = days[0].now + seconds * 1000
-        mark = WatermarkEntry(observed_at=at, data_time=None, epoch=1, seq=1)
-        await bench.judging.see(WatermarkData(codes={CODES[0]: mark}))
+        seen, not_seen = (WatermarkEntry(observed_at=one, data_time=None, epoch=1, seq=1) for one in (at, days[1].now))
+        await bench.judging.see(WatermarkData(codes={CODES[0]: seen, CODES[1]: not_seen}), FENCE)
     [told] = bench.ledger.told
     assert isinstance(told, AlertEvent)
     assert (told.data.rule, told.data.code) == ("stale", CODES[1])

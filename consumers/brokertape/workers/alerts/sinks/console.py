@@ -1,5 +1,6 @@
 """Alerts on standard output, a line each; a digest has several."""
 
+import asyncio
 import sys
 from typing import TextIO
 
@@ -15,14 +16,17 @@ class ConsoleSink:
         self._stream = stream
 
     async def send(self, message: Message, /) -> None:
-        """As Sink has it."""
-        stream = self._stream or sys.stdout
+        """As Sink has it. In a thread: whoever reads it may have stopped reading."""
+        lines = "".join(f"{plain(line)}\n" for line in message.text.splitlines())
         try:
-            for line in message.text.splitlines():
-                stream.write(f"{plain(line)}\n")
-            stream.flush()
+            await asyncio.to_thread(self._write, lines)
         except OSError as error:
             raise SinkUnavailable(f"standard output: {error.strerror or error}") from error
+
+    def _write(self, lines: str) -> None:
+        stream = self._stream or sys.stdout
+        stream.write(lines)
+        stream.flush()
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -32,7 +32,10 @@ class NotificationSink:
         if len(text) > MAX_CHARACTERS:
             text = f"{text[:MAX_CHARACTERS]}…"
         title = "late alert" if message.is_late else "alert"
-        if not await self._services.async_notify(body=text, title=f"brokertape {title}"):
+        told = self._services.async_notify(
+            body=text, title=f"brokertape {title}", body_format=apprise.NotifyFormat.TEXT
+        )
+        if not await told:
             raise SinkUnavailable(f"sink {self._name}: not delivered")
 
     async def close(self) -> None:

@@ -1,12 +1,16 @@
 """One POST to somebody's URL, and what its answer means. The seam to HTTP."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 import httpx2
 
 from brokertape.workers.alerts.sinks.message import Refused
 from brokertape.workers.errors import SinkUnavailable
+
+for _name in ("httpx2", "httpcore2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # they log every URL, which may hold secrets
 
 
 class Poster:

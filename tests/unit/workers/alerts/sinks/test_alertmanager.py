@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -110,6 +111,16 @@ async def test_nobody_there_is_waited_for(listener: Listener) -> None:
     with pytest.raises(SinkUnavailable, match=r"^sink a: ConnectError$"):
         await sink.send(message())
     await sink.close()
+
+
+async def test_the_address_is_in_no_log(listener: Listener, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is logged of everything else: the path often is the secret."""
+    caplog.set_level(logging.DEBUG)
+    sink = a_sink(f'kind = "webhook"\nurl = "http://{listener.host}/hidden"')
+    await sink.send(message())
+    await sink.close()
+    assert [path for path, _ in listener.posted] == ["/hidden"]
+    assert "hidden" not in caplog.text
 
 
 async def test_apprise_delivers(listener: Listener) -> None:
