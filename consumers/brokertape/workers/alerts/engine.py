@@ -39,8 +39,6 @@ class Engine:
         self._shared_vocabulary = vocabulary(About.BROKER, has_window=False)
         self._shared_scope = rules.language.scope(self._shared_vocabulary.types)
         self._shared_names = _names_shared(self._judges.values())
-        self.recovered: set[str] = set()
-        """Codes that were told to be stale and have been looked at since, until somebody takes note and clears it."""
 
     @property
     def tallies(self) -> dict[str, Tally]:
@@ -100,8 +98,7 @@ class Engine:
         attention.look(at)
         known.looked_at, known.attended_ms = max(known.looked_at, at), attention.attended_ms
         for judge in self._freshness:
-            if judge.seen(self.memory.codes[name]):
-                self.recovered.add(name)
+            judge.seen(self.memory.codes[name])
         if not self._freshness or at < attention.ticked_at + LOOK_EVERY_MS:
             return []
         attention.ticked_at = at

@@ -13,11 +13,9 @@ class FreshnessJudge:
         self.stale_after_ms = rule.stale_after_ms or 0
         self.tally = Tally()
 
-    def seen(self, code: CodeState) -> bool:
-        """Somebody looked: it may be told again. Whether it had been told."""
-        standing = code.standing(self.rule.name)
-        was_on, standing.is_on = standing.is_on, False
-        return was_on
+    def seen(self, code: CodeState) -> None:
+        """Somebody looked: it may be told again."""
+        code.standing(self.rule.name).is_on = False
 
     def is_stale(self, code: CodeState, attention: Attention) -> bool:
         """Whether that is to be told now: once until somebody looks."""

@@ -156,13 +156,15 @@ class Judging:
             await self._write(held, _Draft(codes={book.code for book in books}))
 
     async def see(self, marks: WatermarkData, token: int) -> None:
-        """Codes were looked at, as the feed says; `token` is our lease's. Written is only what that changes."""
+        """Codes were looked at, as the feed says; `token` is our lease's.
+
+        Written is only what that makes alerts of: later marks say again when a code was last looked at.
+        """
         async with self._sitting(token) as held:
             draft = _Draft()
             for code, mark in sorted(marks.codes.items(), key=lambda item: item[1].observed_at):
                 draft.alerts += held.engine.see(code, mark.observed_at)
-            draft.codes |= held.engine.recovered
-            if draft.alerts or draft.codes:
+            if draft.alerts:
                 await self._write(held, draft)
 
     async def tell_late(self, token: int) -> None:
@@ -251,7 +253,6 @@ class Judging:
         fields = held.forgotten | memory_fields(held.engine.memory, sorted(codes), self._fingerprints)
         await self._commit(held, fields, waiting, told, draft.reached)
         held.forgotten = {}
-        held.engine.recovered.clear()
         self.counts.events += draft.events
         self.counts.alerts += len(draft.alerts)
         self.counts.late += len(late)

@@ -131,7 +131,7 @@ async def test_a_step_that_was_written_but_not_answered_is_not_done_again() -> N
 async def test_who_lost_its_lease_writes_nothing() -> None:
     """And has to read everything again, should it come back."""
     events = history(random.Random(2), 6)
-    old, ledger = Bench(), MemoryLedger()
+    ledger = MemoryLedger()
     old = Bench(ledger=ledger)
     await old.judging.handle(deliveries(events[:4]))
     ledger.token, told = FENCE + 1, len(ledger.told)
@@ -237,6 +237,21 @@ async def test_missed_events_are_made_good_by_the_book() -> None:
     assert bench.ids
 
 
+async def test_who_left_unseen_is_in_no_basket_any_more() -> None:
+    """UBS bought in one code and left its list in events that were missed: then it buys in one code, not in two."""
+    gone, here = (ScriptedDay(code=code) for code in CODES)
+    bench = Bench('[[rule]]\nname = "both"\ntogether = ["codes"]\nwhen = "codes_buying >= 2"\n')
+    seen = [gone.trade("UBS", buy=100).trade("HSBC", buy=50).baseline(), gone.trade("UBS", buy=100).poll()]
+    gone.trade("UBS", sell=200).poll()
+    last = gone.trade("HSBC", buy=50).poll()
+    bench.ledger.books[gone.code] = book_of(gone, last)
+    elsewhere = [here.trade("Citi", buy=100).baseline(), here.trade("UBS", buy=100).poll()]
+    elsewhere.append(here.trade("UBS", buy=100).poll())
+    await bench.judging.handle(deliveries([*seen, last, *elsewhere]))
+    assert bench.judging.counts.gaps == 1
+    assert [one for one in bench.ledger.told if isinstance(one, AlertEvent) and one.data.broker == "UBS"] == []
+
+
 async def test_other_rules_go_on_where_they_were_unless_they_changed() -> None:
     """A rule that looks for the same keeps its cooldowns; one that is another does not."""
     day, bench = ScriptedDay(), Bench(rule("cooldown = '1h'"))
@@ -286,18 +301,30 @@ async def test_a_memory_that_cannot_be_read_buries_no_event() -> None:
         await bench.judging.handle(deliveries(history(random.Random(8), 2)))
 
 
-async def test_a_code_that_nobody_looks_at_is_told_by_the_feeds_marks() -> None:
-    """Others are looked at; it is told once."""
-    days = [ScriptedDay(code=code) for code in CODES]
-    bench = Bench('[[rule]]\nname = "stale"\nstale_after = "1m"\n')
-    await bench.judging.handle(deliveries([day.baseline() for day in days]))
+async def pass_by(bench: Bench, seen: ScriptedDay, others: ScriptedDay) -> None:
+    """Two minutes in which one code is looked at and the marks of the other do not move."""
     for seconds in range(5, 120, 5):
-        at = days[0].now + seconds * 1000
-        seen, not_seen = (WatermarkEntry(observed_at=one, data_time=None, epoch=1, seq=1) for one in (at, days[1].now))
-        await bench.judging.see(WatermarkData(codes={CODES[0]: seen, CODES[1]: not_seen}), FENCE)
+        at = {seen.code: seen.now + seconds * 1000, others.code: others.now}
+        marks = {code: WatermarkEntry(observed_at=one, data_time=None, epoch=1, seq=1) for code, one in at.items()}
+        await bench.judging.see(WatermarkData(codes=marks), FENCE)
+    seen.sleep(120)
+
+
+async def test_a_code_that_nobody_looks_at_is_told_by_the_feeds_marks() -> None:
+    """Others are looked at; it is told once, and again after somebody has looked, whoever judges by then."""
+    seen, stale = (ScriptedDay(code=code) for code in CODES)
+    rules = '[[rule]]\nname = "stale"\nstale_after = "1m"\n'
+    bench = Bench(rules)
+    await bench.judging.handle(deliveries([seen.baseline(), stale.baseline()]))
+    await pass_by(bench, seen, stale)
     [told] = bench.ledger.told
     assert isinstance(told, AlertEvent)
-    assert (told.data.rule, told.data.code) == ("stale", CODES[1])
+    assert (told.data.rule, told.data.code) == ("stale", stale.code)
+    stale.now = seen.now
+    mark = WatermarkEntry(observed_at=stale.now, data_time=None, epoch=1, seq=1)
+    await bench.judging.see(WatermarkData(codes={stale.code: mark}), FENCE)
+    await pass_by(Bench(rules, bench.ledger), seen, stale)
+    assert len(bench.ledger.told) == 2
 
 
 def rule(more: str) -> str:
