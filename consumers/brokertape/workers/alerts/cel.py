@@ -63,7 +63,7 @@ class CelExpression:
             found = self._program.eval(facts).value()
         except RuntimeError as error:  # the engine's bound on the work of one evaluation
             return NoAnswer(_reason(str(error)))
-        return found if isinstance(found, bool) else NoAnswer(_reason(str(found)))
+        return found if found is True or found is False else NoAnswer(_reason(str(found)))
 
 
 class CelScope:

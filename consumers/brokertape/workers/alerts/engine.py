@@ -36,9 +36,9 @@ class Engine:
             rule.name: judge_of(rule, rules, self.memory) for rule in rules.rules if rule.about is not About.FRESHNESS
         }
         self._freshness = [FreshnessJudge(rule) for rule in rules.rules if rule.about is About.FRESHNESS]
-        self._shared_vocabulary = vocabulary(About.BROKER, has_window=False)
-        self._shared_scope = rules.language.scope(self._shared_vocabulary.types)
-        self._shared_names = _names_shared(self._judges.values())
+        shared = vocabulary(About.BROKER, has_window=False)
+        self._shared_scope = rules.language.scope(shared.types)
+        self._read_shared = shared.reader(_names_shared(self._judges.values()))
 
     @property
     def tallies(self) -> dict[str, Tally]:
@@ -78,7 +78,7 @@ class Engine:
             judge.forget(code)
 
     def _judge(self, code: CodeState, news: News) -> Iterator[Alert]:
-        shared = Shared(news, self._shared_scope, self._shared_vocabulary, self._shared_names)
+        shared = Shared(news, self._shared_scope, self._read_shared)
         for rule in self._rules.of_code(news.code):
             if rule.name in self._judges:
                 for finding in self._judges[rule.name].judge(code, news, shared):

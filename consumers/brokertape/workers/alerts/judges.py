@@ -1,18 +1,18 @@
 """One judge a rule: what the rule makes of an event. No I/O; all time is the data's."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from brokertape.tape.rows import Side
 from brokertape.workers.alerts import wording
-from brokertape.workers.alerts.expression import Expression, Facts, Language, NoAnswer, Scope, Value
+from brokertape.workers.alerts.expression import Expression, Facts, Language, NoAnswer, Scope, Value, Values
 from brokertape.workers.alerts.news import News, Record, gone
 from brokertape.workers.alerts.rules import SIDES, About, Rule, RuleSet
 from brokertape.workers.alerts.state import TOGETHER, Basket, Baskets, CodeState, Key, Memory, Standing
 from brokertape.workers.alerts.tally import Tally
-from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView, View, Vocabulary
+from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView, View
 from brokertape.workers.alerts.window import NOTHING, Part, Sums, Window, total
 
 
@@ -27,19 +27,18 @@ class Finding(NamedTuple):
 class Shared:
     """Of one event: what conditions without sums see of each broker, bound once for all rules."""
 
-    def __init__(self, news: News, scope: Scope, vocabulary: Vocabulary, names: frozenset[str]) -> None:
+    def __init__(self, news: News, scope: Scope, read: Callable[[View], Values]) -> None:
         self._news = news
         self._scope = scope
-        self._vocabulary = vocabulary
-        self._names = names
+        self._read = read
         self._facts: dict[Record, Facts] = {}
 
     def facts(self, record: Record) -> Facts:
         """What they see of a broker."""
         found = self._facts.get(record)
         if found is None:
-            values = self._vocabulary.values(BrokerView(self._news, record, NOTHING), self._names)
-            found = self._facts[record] = self._scope.bind(values)
+            view = BrokerView(self._news, record, NOTHING)
+            found = self._facts[record] = self._scope.bind(self._read(view))
         return found
 
 
@@ -50,7 +49,7 @@ class Judge(ABC):
         self.rule = rule
         self.tally = Tally()
         self._scope = language.scope(rule.vocabulary.types)
-        self._names = frozenset().union(*(condition.names for condition in rule.conditions))
+        self._read = rule.vocabulary.reader(frozenset().union(*(condition.names for condition in rule.conditions)))
 
     @abstractmethod
     def judge(self, code: CodeState, news: News, shared: Shared) -> Iterator[Finding]:
@@ -60,7 +59,7 @@ class Judge(ABC):
         """What was gathered of a code over events does not count any more."""
 
     def _facts(self, view: View) -> Facts:
-        return self._scope.bind(self.rule.vocabulary.values(view, self._names))
+        return self._scope.bind(self._read(view))
 
     def _asks(self, condition: Expression | None, facts: Facts) -> bool:
         """Whether a condition holds. One without an answer does not; it is counted."""
@@ -69,11 +68,12 @@ class Judge(ABC):
         tally = self.tally
         tally.judged += 1
         answer = condition.evaluate(facts)
+        if answer is True:
+            tally.held += 1
+            return True
         if isinstance(answer, NoAnswer):
             tally.add_no_answer(answer.reason)
-            return False
-        tally.held += answer
-        return answer
+        return False
 
     def _fires(self, standing: Standing, facts: Facts, now: int, *, is_in_scope: bool = True) -> bool:
         """Whether the rule fires now; changes how it stands."""
@@ -104,7 +104,7 @@ class Judge(ABC):
         standing.is_on = not self._has_ended(facts, is_held)
 
     def _finding(self, key: Key, message: str, view: View) -> Finding:
-        return Finding(key, message, dict(sorted(self.rule.vocabulary.values(view, self._names).items())))
+        return Finding(key, message, self._read(view))
 
 
 class PlainJudge(Judge):
@@ -116,8 +116,8 @@ class PlainJudge(Judge):
         if news.kind not in rule.on:
             return
         is_any_side = len(rule.sides) == len(SIDES)
-        for record in news.records:
-            if record.broker not in rule.brokers or not (is_any_side or record.side in rule.sides):
+        for record in rule.brokers.of(news.records):
+            if not (is_any_side or record.side in rule.sides):
                 continue
             is_held = self._asks(rule.when, shared.facts(record))
             if is_held and self._may_fire(code.standing(rule.name, record.key), news.at):
@@ -145,14 +145,13 @@ class BrokerJudge(Judge):
                 view = BrokerView(news, record, sums)
                 yield self._finding(record.key, wording.about_broker(view, over_ms), view)
 
-    def _records(self, standings: dict[Key, Standing], news: News) -> list[Record]:
-        brokers = self.rule.brokers
+    def _records(self, standings: dict[Key, Standing], news: News) -> Sequence[Record]:
         if self.rule.polls == 1:
-            return [record for record in news.records if record.broker in brokers]
-        found = [record for record in news.everybody if record.broker in brokers]
+            return self.rule.brokers.of(news.records)
+        found = self.rule.brokers.of(news.everybody)
         seen = {record.key for record in found}
         # Who has been off the list for several events is in none of them.
-        return found + [gone(key) for key, one in standings.items() if one.held and key not in seen]
+        return [*found, *(gone(key) for key, one in standings.items() if one.held and key not in seen)]
 
     def _sums(self, standing: Standing, record: Record, code: CodeState, news: News, over_ms: int) -> Sums:
         if standing.is_on and (then := news.before(code.known)) is not None:
@@ -173,7 +172,7 @@ class TogetherJudge(Judge):
                 was = together(self.rule, code, then)
                 was.sums = standing.window.sums(then.at, over_ms)
                 self._rest(standing, was)
-            view.sums = summed(standing.window, news, view.moved, over_ms)
+            view.sums = summed(standing.window, news, view.moved(), over_ms)
         if view.side is not None:
             view.has_turned = standing.last_side not in (None, view.side)
             standing.last_side = view.side
@@ -230,12 +229,11 @@ class BasketJudge(Judge):
     def _shares(self, code: CodeState, news: News) -> Iterator[_Share]:
         if self.rule.about.is_together:
             view = together(self.rule, code, news)
-            yield _Share(TOGETHER, view.side, view.moved)
+            yield _Share(TOGETHER, view.side, view.moved())
             return
-        for record in news.everybody:
-            if record.broker in self.rule.brokers:
-                side = None if record.after is None else record.after.side
-                yield _Share(record.key, side, [record] if record.kinds else [])
+        for record in self.rule.brokers.of(news.everybody):
+            side = None if record.after is None else record.after.side
+            yield _Share(record.key, side, [record] if record.kinds else [])
 
 
 def judge_of(rule: Rule, rules: RuleSet, memory: Memory) -> Judge:
@@ -250,7 +248,7 @@ def judge_of(rule: Rule, rules: RuleSet, memory: Memory) -> Judge:
 
 def together(rule: Rule, code: CodeState, news: News) -> TogetherView:
     """The rule's brokers as one, without their sums."""
-    records = [record for record in news.everybody if record.broker in rule.brokers]
+    records = rule.brokers.of(news.everybody)
     met = code.members.setdefault(rule.name, set())
     met |= {record.broker for record in records if record.after is not None}
     members = rule.brokers.plain | met
@@ -260,8 +258,9 @@ def together(rule: Rule, code: CodeState, news: News) -> TogetherView:
 
 def summed(window: Window, news: News, records: Sequence[Record], over_ms: int) -> Sums:
     """What was traded in the window, with what `records` add to it."""
-    if news.is_change and news.since is not None:
-        sums = total([record.sums for record in records if record.kinds])
-        if sums != NOTHING:
-            window.add(Part(news.since, news.at, sums), over_ms)
+    parts = [record.part for record in records if record.part is not None]
+    if len(parts) == 1:
+        window.add(parts[0], over_ms)
+    elif parts:
+        window.add(Part(parts[0].since, news.at, total([part.sums for part in parts])), over_ms)
     return window.sums(news.at, over_ms)

@@ -4,49 +4,44 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from msgspec import Struct
+
 from brokertape.tape.changes import Change, Flow, Kind
 from brokertape.tape.diff import diff
 from brokertape.tape.events import ChangeEvent, TapeEvent
 from brokertape.tape.rows import ListView, Row, Side
 from brokertape.workers.alerts.known import Known
 from brokertape.workers.alerts.state import Key
-from brokertape.workers.alerts.window import Sums
+from brokertape.workers.alerts.window import NOTHING, Part, Sums
 
 CHANGE = "change"
 _NOTHING = Flow(net_vol=0, buy_vol=0, sell_vol=0, turnover=0.0, vwap=None)
 
 
-@dataclass(eq=False)
-class Record:
-    """One broker in an event: its row before and after, and its own trading in between, None where it is not known.
+class Record(Struct, eq=False, gc=False):
+    """One broker in an event: its row before and after, and its own trading in between, None where it is not known."""
 
-    `ordinal` tells apart brokers of one name, in the order of the list, as far as they can be: the first has 0.
-    """
-
-    broker: str
-    ordinal: int
+    key: Key
+    """Its name, and which of that name it is in the order of the list, as far as that can be told, from 0."""
     kinds: tuple[Kind, ...]
     before: Row | None
     after: Row | None
     flow: Flow | None
     has_turned: bool = False
     """Whether it was last listed on the other side, on this date; it may have been off the list in between."""
+    part: Part | None = None
+    """What it traded, as windows add it up; None if nothing, or if no trading connects the two rows."""
 
-    @cached_property
-    def key(self) -> Key:
-        """What it is remembered by."""
-        return self.broker, self.ordinal
+    @property
+    def broker(self) -> str:
+        """Its name, as the gateway writes it."""
+        return self.key[0]
 
-    @cached_property
+    @property
     def side(self) -> Side | None:
         """The side it is listed on, or, off the list, was."""
         row = self.after or self.before
         return None if row is None else row.side
-
-    @cached_property
-    def sums(self) -> Sums:
-        """What it traded, as windows add it up."""
-        return Sums.of(self.flow)
 
 
 @dataclass(frozen=True)
@@ -114,12 +109,12 @@ class News:
 
     def _unmoved(self, row: Row, ordinal: int) -> Record:
         is_known = row.broker_name not in self.repeated and None not in row.numbers
-        return Record(row.broker_name, ordinal, (), row, row, _NOTHING if is_known else None)
+        return Record((row.broker_name, ordinal), (), row, row, _NOTHING if is_known else None)
 
 
 def gone(key: Key) -> Record:
     """A broker that is not listed, and was not before."""
-    return Record(*key, (), None, None, None)
+    return Record(key, (), None, None, None)
 
 
 def _numbered(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
@@ -132,20 +127,23 @@ def _numbered(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
 
 
 def _changed(event: ChangeEvent, known: Known) -> Iterable[Record]:
-    return [_record(change, known) for change in event.data.changes]
+    since, at = event.data.since, event.data.observed_at
+    return [_record(change, known, since, at) for change in event.data.changes]
 
 
-def _record(change: Change, known: Known) -> Record:
-    name = change.broker_name
-    was = None if name in known.repeated or change.ordinal else known.last_sides.get(name)
+def _record(change: Change, known: Known, since: int | None, at: int) -> Record:
+    name, ordinal = change.broker_name, change.ordinal or 0
+    was = None if name in known.repeated or ordinal else known.last_sides.get(name)
     has_turned = change.after is not None and was is not None and was != change.after.side
-    return Record(name, change.ordinal or 0, change.kinds, change.before, change.after, change.flow, has_turned)
+    sums = Sums.of(change.flow)
+    part = None if since is None or sums == NOTHING else Part(since, at, sums)
+    return Record((name, ordinal), change.kinds, change.before, change.after, change.flow, has_turned, part)
 
 
 def _restated(before: Sequence[Row], after: Sequence[Row]) -> Iterable[Record]:
     """Who differs between two lists that no trading connects: of nobody the flow is known."""
     names = {row.broker_name for row in (*before, *after)}
     return [
-        Record(one.broker_name, one.ordinal or 0, one.kinds, one.before, one.after, None)
+        Record((one.broker_name, one.ordinal or 0), one.kinds, one.before, one.after, None)
         for one in diff(before, after, names)
     ]

@@ -8,7 +8,7 @@ from fnmatch import translate
 from functools import cached_property
 
 from brokertape.workers.alerts.expression import Expression, Language
-from brokertape.workers.alerts.news import CHANGE
+from brokertape.workers.alerts.news import CHANGE, Record
 from brokertape.workers.alerts.sinks.table import SinkTable
 from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView, Vocabulary
 
@@ -63,6 +63,10 @@ class Names:
     def has_patterns(self) -> bool:
         """Whether names belong to it that nobody has spelt out."""
         return not self.patterns or self._wild is not None
+
+    def of(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Those whose broker belongs to it."""
+        return [record for record in records if record.broker in self] if self.patterns else records
 
     def __repr__(self) -> str:
         return f"Names({', '.join(self.patterns) or 'all'})"

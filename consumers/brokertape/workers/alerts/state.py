@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+from msgspec import Struct
+
 from brokertape.tape.rows import Side
 from brokertape.workers.alerts.known import Known
 from brokertape.workers.alerts.window import Window
@@ -14,8 +17,7 @@ TOGETHER: Key = ("", 0)
 LONGEST_GAP_MS = 30_000  # the window of the gateway's limit: who is polled at all is so within it
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(Struct, gc=False):
     """How a rule stands with one broker, or with several together."""
 
     is_on: bool = False
@@ -26,7 +28,7 @@ class Standing:
     """How many events in a row have found it to hold."""
     last_side: Side | None = None
     """The side on which several together were last certain to be, today."""
-    window: Window = field(default_factory=Window)
+    window: Window = msgspec.field(default_factory=Window)
 
     def forget_trading(self) -> None:
         """What was traded and seen before does not count any more."""

@@ -5,10 +5,12 @@ gives None is absent. A flow's fields are written with a dot: `flow.net_vol` is 
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from brokertape.tape.rows import Side
 from brokertape.workers.alerts.expression import FieldType, Value
@@ -63,6 +65,8 @@ class View(Protocol):
 class WindowView:
     """What was traded within `over`: at least; an interval that began before counts for nothing."""
 
+    __slots__ = ()
+
     sums: Sums
 
     @property
@@ -96,8 +100,7 @@ class WindowView:
         return self.sums.unknown
 
 
-@dataclass
-class CodeView:
+class CodeView(Struct, gc=False):
     """Whose event it is."""
 
     news: News
@@ -113,8 +116,7 @@ class CodeView:
         return self.news.trading_date
 
 
-@dataclass
-class EventView(CodeView):
+class EventView(CodeView, gc=False):
     """What is asked of the event, where a rule is about one code."""
 
     @property
@@ -138,8 +140,7 @@ class EventView(CodeView):
         return self.news.view.unseen_high
 
 
-@dataclass
-class BrokerView(EventView, WindowView):
+class BrokerView(EventView, WindowView, gc=False):
     """One broker in one code."""
 
     record: Record
@@ -246,8 +247,7 @@ class BrokerView(EventView, WindowView):
         return None if self.record.flow is None else self.record.flow.vwap
 
 
-@dataclass
-class TogetherView(EventView, WindowView):
+class TogetherView(EventView, WindowView, gc=False):
     """Several brokers in one code, taken together.
 
     `members` are the names that belong to them: those that the rule spells out, and those that its patterns met today.
@@ -287,12 +287,10 @@ class TogetherView(EventView, WindowView):
         known = [net for net in nets if net is not None]
         return sum(known) if len(known) == len(nets) else None
 
-    @cached_property
     def moved(self) -> Sequence[Record]:
         """Those of them whose row changed."""
         return [record for record in self.records if record.kinds]
 
-    @cached_property
     def _bounds(self) -> tuple[int, int] | None:
         low, high, net_vol = self.news.view.unseen_low, self.news.view.unseen_high, self.net_vol
         if low is None or high is None or net_vol is None or not self.is_certain:
@@ -305,23 +303,25 @@ class TogetherView(EventView, WindowView):
 
         Absent with patterns, and with names that two brokers share.
         """
-        return self._bounds and self._bounds[0]
+        bounds = self._bounds()
+        return None if bounds is None else bounds[0]
 
     @property
     def net_high(self) -> int | None:
         """The most it can be; absent with patterns and names that two brokers share."""
-        return self._bounds and self._bounds[1]
+        bounds = self._bounds()
+        return None if bounds is None else bounds[1]
 
     @property
     def side(self) -> Side | None:
         """`buy` if net_low is above 0, `sell` if net_high is below 0; else nobody can tell."""
-        if self._bounds is None or self._bounds[0] <= 0 <= self._bounds[1]:
+        bounds = self._bounds()
+        if bounds is None or bounds[0] <= 0 <= bounds[1]:
             return None
-        return "buy" if self._bounds[0] > 0 else "sell"
+        return "buy" if bounds[0] > 0 else "sell"
 
 
-@dataclass
-class BasketView(CodeView, WindowView):
+class BasketView(CodeView, WindowView, gc=False):
     """A broker, or brokers together, across several codes, one of which has just changed."""
 
     who: str
@@ -363,7 +363,7 @@ class Vocabulary:
         """As an expression is checked against."""
         return {name: one.kind for name, one in self.fields.items()}
 
-    def values(self, view: View, names: frozenset[str]) -> dict[str, Value]:
-        """What `view` says to `names`; what is absent is left out."""
-        fields = self.fields
-        return {name: value for name in names if (value := fields[name].get(view)) is not None}
+    def reader(self, names: Iterable[str]) -> Callable[[View], dict[str, Value]]:
+        """What a view says to `names`, sorted; what is absent is left out."""
+        getters = [(name, self.fields[name].get) for name in sorted(names)]
+        return lambda view: {name: value for name, get in getters if (value := get(view)) is not None}

@@ -1,15 +1,15 @@
 """Sums of a broker's own trading over a stretch of time: by the data's time, bounded, and never too much."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from brokertape.tape.changes import Flow
 
 FINENESS = 128  # intervals shorter together than this part of a window are added up: at most twice as many are kept
 
 
-class Sums(NamedTuple):
+class Sums(Struct, frozen=True, array_like=True, gc=False):
     """What was traded at least: shares, `turnover` and `net_value` in HKD.
 
     `unknown` counts the changes that hide some of it.
@@ -43,7 +43,7 @@ NOTHING = Sums()
 HIDDEN = Sums(unknown=1)
 
 
-class Part(NamedTuple):
+class Part(Struct, frozen=True, array_like=True, gc=False):
     """The trading of one interval, `since` to `at` (ms since 1970)."""
 
     since: int
@@ -51,8 +51,7 @@ class Part(NamedTuple):
     sums: Sums
 
 
-@dataclass(slots=True)
-class Window:
+class Window(Struct, gc=False):
     """The intervals that lie wholly within the last `over_ms`, the oldest first.
 
     One that began before counts for nothing: part of it may have been traded earlier. So what the sums say was
@@ -63,22 +62,30 @@ class Window:
 
     def add(self, part: Part, over_ms: int) -> None:
         """Take an interval in, the latest so far; one with the last if they are short."""
-        last = self.parts[-1] if self.parts else None
-        if last is not None and (part.at - last.since) * FINENESS <= over_ms:
-            self.parts[-1] = Part(last.since, part.at, total((last.sums, part.sums)))
+        parts = self.parts
+        if parts and (part.at - parts[-1].since) * FINENESS <= over_ms:
+            last = parts[-1]
+            parts[-1] = Part(last.since, part.at, total([last.sums, part.sums]))
         else:
-            self.parts.append(part)
+            parts.append(part)
 
     def sums(self, now: int, over_ms: int) -> Sums:
         """What was traded in the `over_ms` before `now`. What is older is dropped: time does not go back."""
-        begin = now - over_ms
-        if self.parts and self.parts[0].since < begin:
-            self.parts = [part for part in self.parts if part.since >= begin]
-        return total([part.sums for part in self.parts])
+        parts, begin = self.parts, now - over_ms
+        if parts and parts[0].since < begin:
+            parts = self.parts = [part for part in parts if part.since >= begin]
+        return parts[0].sums if len(parts) == 1 else total([part.sums for part in parts])
 
 
 def total(sums: Sequence[Sums]) -> Sums:
-    """All of `sums` together."""
-    if len(sums) < 2:
-        return sums[0] if sums else NOTHING
-    return Sums(*map(sum, zip(*sums, strict=True)))
+    """All of `sums` together, added up in their order."""
+    bought = sold = net = unknown = 0
+    turnover = net_value = 0.0
+    for one in sums:
+        bought += one.bought
+        sold += one.sold
+        net += one.net
+        turnover += one.turnover
+        net_value += one.net_value
+        unknown += one.unknown
+    return Sums(bought, sold, net, turnover, net_value, unknown)

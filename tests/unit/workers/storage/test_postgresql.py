@@ -160,9 +160,9 @@ async def test_a_restart_under_load_loses_and_doubles_nothing(postgresql_server:
             while storage.counts.events < 150 * (crash + 1):
                 await asyncio.sleep(0.001)
             postgresql_server.crash()
-            postgresql_server.start()
+            await asyncio.to_thread(postgresql_server.start)  # so that storing goes on while nobody answers
         failures = await storing
-    assert failures > 0
+    assert failures >= 3
     assert_holds(postgresql_server.url, events, factories)
 
 
