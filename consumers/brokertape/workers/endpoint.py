@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 from brokertape.workers.errors import EndpointError
+from brokertape.workers.figures import Figures, no_figures
 from brokertape.workers.health import Observed, report
 
 LOOK_TIMEOUT_S = 5.0
@@ -24,8 +25,12 @@ Answer = tuple[int, str, bytes]  # status, content type, body
 
 
 @asynccontextmanager
-async def serve_endpoint(address: Address | None, observed: Sequence[Observed]) -> AsyncIterator[Address | None]:
+async def serve_endpoint(
+    address: Address | None, observed: Sequence[Observed], figures: Figures = no_figures
+) -> AsyncIterator[Address | None]:
     """Serve inside the block, at `(host, port)`; port 0 takes any free one. None serves nowhere.
+
+    `figures` gives what is counted besides what every worker counts.
 
     Raises:
         EndpointError: It cannot be listened on, or the extra `metrics` is not installed.
@@ -33,7 +38,7 @@ async def serve_endpoint(address: Address | None, observed: Sequence[Observed]) 
     if address is None:
         yield None
         return
-    server = _listen(address, _Looker(asyncio.get_running_loop(), observed))
+    server = _listen(address, _Looker(asyncio.get_running_loop(), observed, figures))
     thread = threading.Thread(target=server.serve_forever, name="brokertape-endpoint", daemon=True)
     thread.start()
     try:
@@ -56,7 +61,7 @@ def _listen(address: Address, looker: "_Looker") -> ThreadingHTTPServer:
 class _Looker:
     """Asks the workers' event loop, from another thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, observed: Sequence[Observed]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, observed: Sequence[Observed], figures: Figures) -> None:
         try:
             from brokertape.workers import metrics
         except ImportError as error:
@@ -64,6 +69,7 @@ class _Looker:
         self._metrics = metrics
         self._loop = loop
         self._observed = observed
+        self._figures = figures
 
     def answer(self, path: str) -> Answer:
         """To a GET of `path`."""
@@ -75,7 +81,7 @@ class _Looker:
     async def _answer(self, path: str) -> Answer:
         match path:
             case "/metrics":
-                return 200, self._metrics.CONTENT_TYPE, self._metrics.render(self._observed)
+                return 200, self._metrics.CONTENT_TYPE, self._metrics.render(self._observed, self._figures())
             case "/health":
                 health = report(self._observed, time.monotonic())
                 return 200 if health["is_healthy"] else 503, "application/json", json.dumps(health).encode() + b"\n"

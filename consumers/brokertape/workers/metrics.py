@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from brokertape.workers.counts import WorkerState
+from brokertape.workers.figures import Figure
 from brokertape.workers.health import Observed
 
 PREFIX = "brokertape_worker_"
@@ -63,8 +64,26 @@ class WorkerCollector(Collector):
             yield family
 
 
-def render(observed: Sequence[Observed]) -> bytes:
+class FigureCollector(Collector):
+    """Figures as they are at this moment."""
+
+    def __init__(self, figures: Iterable[Figure]) -> None:
+        self._figures = tuple(figures)
+
+    def collect(self) -> Iterable[Metric]:
+        """As prometheus_client asks."""
+        families: dict[str, CounterMetricFamily] = {}
+        for one in self._figures:
+            family = families.get(one.name)
+            if family is None:
+                family = families[one.name] = CounterMetricFamily(one.name, one.text, labels=list(one.labels))
+            family.add_metric(list(one.labels.values()), one.value)
+        return families.values()
+
+
+def render(observed: Sequence[Observed], figures: Iterable[Figure] = ()) -> bytes:
     """The metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(WorkerCollector(observed))
+    registry.register(FigureCollector(figures))
     return generate_latest(registry)

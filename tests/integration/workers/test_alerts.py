@@ -18,6 +18,7 @@ from brokertape.tape.events import TapeEvent
 from brokertape.tape.keys import Keys
 from brokertape.workers.alert_keys import AlertKeys
 from brokertape.workers.alerts.alerting import AlertCounts, alert
+from brokertape.workers.alerts.figures import figures_of
 from support import alert_process
 from support.alerting import Judged
 from support.scripted_day import ScriptedDay
@@ -46,6 +47,20 @@ name = "pair"
 brokers = ["@pair"]
 together = ["brokers"]
 when = "turned"
+"""
+ACROSS = """
+[[rule]]
+name = "broad"
+together = ["codes"]
+when = "codes_buying >= 3"
+until = "codes_buying <= 2"
+[[rule]]
+name = "broad-pair"
+brokers = ["@pair"]
+together = ["brokers", "codes"]
+over = "2m"
+when = "net_value > 100000.0"
+cooldown = "40s"
 """
 HOOK = """
 [[sink]]
@@ -122,6 +137,13 @@ async def market(client: redis.asyncio.Redis) -> Market:
     return Market(client, await create_tape(client, partitions=4))
 
 
+@pytest.fixture
+async def one_partition(client: redis.asyncio.Redis, rules: Path) -> Market:
+    """A tape of one partition, so that codes come in one order, and rules across codes besides."""
+    altered(rules, now=ACROSS)
+    return Market(client, await create_tape(client, partitions=1), RULES + ACROSS)
+
+
 @asynccontextmanager
 async def alerting(
     url: str, rules: Path, consumer: str = "w1", late_after_s: float = alert_process.NEVER_LATE_S
@@ -162,6 +184,13 @@ async def test_alerts_arrive_once_and_in_order(
         assert [one for one in receiver.accepted if one.startswith(day.code)] == [
             one for one in market.expected if one.startswith(day.code)
         ]
+    shown = {
+        (one.name, *one.labels.values()): one.value for one in figures_of("alerts", counts.judging, counts.outlets)
+    }
+    assert shown["brokertape_alerts_alerts", "alerts"] == len(market.expected)
+    assert shown["brokertape_alert_sink_sent", "alerts", "hook"] == len(market.expected)
+    told = sum(shown["brokertape_alert_rule_fired", "alerts", rule] for rule in ("any", "cooling", "heavy", "pair"))
+    assert told == len(market.expected)
 
 
 async def test_a_sink_that_fails_hangs_and_recovers_gets_everything(
@@ -332,9 +361,26 @@ async def test_no_kill_loses_or_invents_an_alert(
     await kill_rounds(redis_server.url, receiver, rules, market, 20)
 
 
+async def test_no_kill_upsets_a_rule_across_codes(
+    redis_server: RedisServer, receiver: WebhookReceiver, rules: Path, one_partition: Market
+) -> None:
+    """What one code adds to a basket is written with what it leads to, or not at all."""
+    await kill_rounds(redis_server.url, receiver, rules, one_partition, 10)
+    for rule in ("broad", "broad-pair"):
+        assert any(f"/{rule}/" in f"{one}/" for one in receiver.accepted)
+
+
 @pytest.mark.soak
 async def test_two_hundred_kills_lose_or_invent_no_alert(
     redis_server: RedisServer, receiver: WebhookReceiver, rules: Path, market: Market
 ) -> None:
     """Two hundred."""
     await kill_rounds(redis_server.url, receiver, rules, market, 200)
+
+
+@pytest.mark.soak
+async def test_two_hundred_kills_upset_no_rule_across_codes(
+    redis_server: RedisServer, receiver: WebhookReceiver, rules: Path, one_partition: Market
+) -> None:
+    """Two hundred."""
+    await kill_rounds(redis_server.url, receiver, rules, one_partition, 200)

@@ -21,6 +21,7 @@ from brokertape.tape.events import HistoryEvent
 from brokertape.tape.keys import Keys
 from brokertape.workers import Delivery, Service, history_worker, worker
 from brokertape.workers.endpoint import serve_endpoint
+from brokertape.workers.figures import Figure
 from brokertape.workers.errors import EndpointError
 from support.commands import running as running_command
 from support.storages import past_day
@@ -175,11 +176,16 @@ async def test_metrics_and_health_are_served(
     async def mine(_batch: Sequence[Delivery]) -> None:
         """Nothing."""
 
-    async with serve_endpoint(("127.0.0.1", 0), [mine]) as address, serving(mine, shared_redis_server.url):
+    def figures() -> list[Figure]:
+        return [Figure("mine_seen", "Ours.", {"kind": kind}, mine.counts.handled) for kind in ("a", "b")]
+
+    endpoint = serve_endpoint(("127.0.0.1", 0), [mine], figures)
+    async with endpoint as address, serving(mine, shared_redis_server.url):
         assert address is not None
         await until(lambda: mine.counts.handled == 6)
         status, body = await get(address, "/metrics")
         assert (status, 'brokertape_worker_handled_total{channel="tape",group="mine"} 6.0' in body) == (200, True)
+        assert 'mine_seen_total{kind="a"} 6.0\nmine_seen_total{kind="b"} 6.0\n' in body
         status, body = await get(address, "/health")
         assert (status, json.loads(body)["is_healthy"]) == (200, True)
         mine.state.begin("the sink does not answer", -1000.0)

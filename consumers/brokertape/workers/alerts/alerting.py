@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from brokertape.tape.keys import DEFAULT_PREFIX
 from brokertape.tape.tasks import run_all
 from brokertape.workers.alert_keys import AlertKeys, sink_group
 from brokertape.workers.alerts.event import Told
+from brokertape.workers.alerts.figures import figures_of
 from brokertape.workers.alerts.judging import Judging, JudgingCounts
 from brokertape.workers.alerts.ledger import Ledger
 from brokertape.workers.alerts.outbox import OUTBOX
@@ -26,6 +27,7 @@ from brokertape.workers.alerts.watermarks import Watermarks
 from brokertape.workers.channel import TAPE
 from brokertape.workers.endpoint import serve_endpoint
 from brokertape.workers.errors import SinkUnavailable
+from brokertape.workers.figures import Figure
 from brokertape.workers.meta import find_tape
 from brokertape.workers.service import Service
 from brokertape.workers.settings import WorkerSettings
@@ -125,7 +127,10 @@ async def alert(settings: AlertSettings, stop: asyncio.Event, counts: AlertCount
         def token() -> int | None:
             return judge.state.token
 
-        async with serve_endpoint(settings.endpoint, [judge, *outlets]):
+        def figures() -> Iterable[Figure]:
+            return figures_of(group, counts.judging, counts.outlets)
+
+        async with serve_endpoint(settings.endpoint, [judge, *outlets], figures):
             await run_all(
                 [
                     judge.serve(settings.redis_url, stop, prefix=settings.prefix),

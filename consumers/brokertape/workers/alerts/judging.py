@@ -38,6 +38,7 @@ from brokertape.workers.alerts.ledger import (
 )
 from brokertape.workers.alerts.rules import RuleSet
 from brokertape.workers.alerts.state import CodeState
+from brokertape.workers.alerts.tally import Tally
 from brokertape.workers.delivery import Delivery
 from brokertape.workers.errors import SinkUnavailable
 
@@ -60,6 +61,17 @@ class JudgingCounts:
     digests: int = 0
     gaps: int = 0
     """Times events had been missed, and the book told how a code stands."""
+    rules: dict[str, Tally] = field(default_factory=dict)
+    """What came of every rule, by its name, as far as it is written down."""
+
+    def begin_rules(self, rules: RuleSet) -> None:
+        """These are counted from now on; those that were before go on."""
+        self.rules = {rule.name: self.rules.get(rule.name, Tally()) for rule in rules.rules}
+
+    def add_rules(self, tallies: Mapping[str, Tally]) -> None:
+        """Further evaluations count."""
+        for name, tally in tallies.items():
+            self.rules[name].add(tally)
 
 
 @dataclass(slots=True)
@@ -121,6 +133,7 @@ class Judging:
         self._token = 0
         self._lock = asyncio.Lock()
         self.counts = counts or JudgingCounts()
+        self.counts.begin_rules(rules)
 
     @property
     def rules(self) -> RuleSet:
@@ -131,6 +144,7 @@ class Judging:
         """Judge by `rules` from now on. Rules that look for the same as before remember what they did."""
         async with self._lock:
             self._rules, self._held = rules, None
+            self.counts.begin_rules(rules)
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """Judge `batch`, per partition in order.
@@ -256,6 +270,8 @@ class Judging:
         self.counts.events += draft.events
         self.counts.alerts += len(draft.alerts)
         self.counts.late += len(late)
+        self.counts.add_rules(held.engine.tallies)
+        held.engine.count_anew()
 
     async def _commit(
         self,

@@ -275,5 +275,7 @@ def _words(place: str, error: Mapping[str, Any]) -> str:
             return f"{place} is missing"
         case "value_error":
             return f"{place}: {error['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+        case "list_type" if place in ("rule", "sink"):
+            return f"write [[{place}]]: there may be several"
         case _:
             return f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}"
