@@ -146,4 +146,5 @@ def _security_snapshot(quote: Quote, instrument: Instrument) -> SecuritySnapshot
         turnover=quote.turnover,
         is_suspended=quote.is_suspended,
         sec_status=quote.sec_status,
+        update_timestamp=quote.updated_s,
     )
