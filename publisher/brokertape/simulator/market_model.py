@@ -131,10 +131,10 @@ class MarketModel:
 
     def _plan(self, code: str, day: date) -> DayPlan:
         settings, share = self._settings, self._shares[code]
-        profile = self._profiles[day in settings.calendar.half_days]
-        is_idle = code in settings.idle_codes or not self._instruments[code].has_broker_table
+        profile, instrument = self._profiles[day in settings.calendar.half_days], self._instruments[code]
+        is_idle = code in settings.idle_codes or instrument.is_delisted or not instrument.has_broker_table
         return DayPlan(
-            instrument=self._instruments[code],
+            instrument=instrument,
             day=day,
             seed=str(settings.seed),
             profile=profile,

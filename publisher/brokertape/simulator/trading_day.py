@@ -111,6 +111,7 @@ class TradingDay:
             price_spread=price_step_mills(self._price_mills) / 1000,
             volume=self.book.volume,
             turnover=self.book.turnover_mills / 1000,
+            is_delisted=self._plan.instrument.is_delisted,
         )
 
     def _trade_until(self, to_s: float) -> None:

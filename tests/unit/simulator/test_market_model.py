@@ -1,6 +1,7 @@
 """The market model: the same market for the same seed, and always a possible one."""
 
 import time
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -211,6 +212,18 @@ def test_a_suspended_code_stands_still_and_says_so() -> None:
     model.advance(at(16))
     assert not model.quote(CODES[0]).is_suspended
     assert model.table(CODES[0]) != before
+
+
+def test_a_delisted_code_is_known_and_says_so() -> None:
+    """It has a price and a status, and neither volume nor rows; the others trade on."""
+    delisted = replace(KNOWN[0], is_delisted=True)
+    model = market(at(15), instruments=(delisted, *KNOWN[1:4]))
+    quote = model.quote(CODES[0])
+    assert (quote.sec_status, quote.is_suspended, quote.volume) == (13, False, 0)
+    assert quote.cur_price > 0
+    assert model.table(CODES[0]).brokers == model.table(CODES[0], days_before=1).brokers == ()
+    assert model.quote(CODES[1]).sec_status == 1
+    assert everything(model)[1:] == everything(market(at(15)))[1:]
 
 
 def test_an_idle_code_and_an_index_have_no_rows() -> None:
