@@ -79,6 +79,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (["watch", "add", "HK.00700", "--weight", "-1"], "weight: Input should be greater than 0"),
         (["simulate", "--codes", "00700"], "simulator code '00700'"),
         (["simulate", "--speed", "-1"], "simulator speed -1"),
+        (["simulate", "--list-lag", "2,1"], "simulator list_lag_s 2,1"),
+        (["simulate", "--snapshot-codes", "401"], "simulator snapshot_codes 401"),
         (["simulate", "--port", "0", "--log", "gone/answers.jsonl"], "gone/answers.jsonl"),
         (["doctor", "--gateway", "opend"], "--gateway: 'opend': write HOST:PORT"),
         (["demo", "--keep", "."], "--keep .: choose a directory that is empty"),

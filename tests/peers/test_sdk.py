@@ -122,11 +122,16 @@ async def test_state_snapshot_static_info_and_trade_dates_are_read(tmp_path: Pat
         )
         assert (state.data["market_hk"], state.data["timestamp"]) == ("MORNING", str(int(TEN_O_CLOCK_S)))
         assert (state.data["qot_logined"], state.data["program_status_type"]) == (True, "READY")
+        assert [record["code"] for record in snapshot.records] == list(CODES)
         for record in snapshot.records:
             quote = server.market.quote(record["code"])
             assert (record["volume"], record["turnover"]) == (quote.volume, quote.turnover)
-            assert (record["last_price"], record["suspension"]) == (quote.cur_price, False)
+            assert (record["last_price"], record["open_price"]) == (quote.cur_price, quote.open_price)
+            assert (record["high_price"], record["low_price"]) == (quote.high_price, quote.low_price)
+            assert (record["suspension"], record["sec_status"]) == (False, "NORMAL")
             assert record["update_time"].startswith("2026-05-08 09:5")
+        assert [record["name"] for record in snapshot.records] == ["TENCENT", "HSBC HOLDINGS", "TRACKER FUND"]
+        assert [record["lot_size"] for record in snapshot.records] == [100, 400, 500]
         (fund,) = info.records
         assert (fund["code"], fund["name"], fund["lot_size"], fund["stock_type"]) == (
             "HK.02800",
@@ -138,6 +143,26 @@ async def test_state_snapshot_static_info_and_trade_dates_are_read(tmp_path: Pat
         assert [day["time"] for day in days.data] == ["2026-05-07", "2026-05-08", "2026-05-11"]
         assert {day["trade_date_type"] for day in days.data} == {"WHOLE"}
         assert states.records[0]["market_state"] == "MORNING"
+
+
+async def test_snapshots_tell_status_and_lack_of_rights(tmp_path: Path) -> None:
+    """Suspended and delisted codes in the SDK's own words; more codes than the rights allow are refused with a text."""
+    settings = simulator_settings(
+        suspended_codes=("HK.00005",), delisted_codes=("HK.02800",), snapshot_codes=3, snapshot_limit=2
+    )
+    async with GatewayServer(settings) as server:
+        given, too_many, too_often = await OfficialSdk(tmp_path, server.port).call(
+            ["get_market_snapshot", list(CODES)],
+            ["get_market_snapshot", [*CODES, "HK.00001"]],
+            ["get_market_snapshot", [CODE]],
+        )
+    assert [(record["suspension"], record["sec_status"]) for record in given.records] == [
+        (False, "NORMAL"),
+        (True, "SUSPENDED"),
+        (False, "DELISTED"),
+    ]
+    assert (too_many.ret, too_many.data) == (-1, "行情权限不足，每次最多请求3只股票")
+    assert (too_often.ret, too_often.data) == (-1, "获取市场快照频率太高，请求失败，每30秒最多2次。")
 
 
 async def test_refusals_reach_the_caller_as_text(tmp_path: Path) -> None:

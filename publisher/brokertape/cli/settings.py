@@ -38,6 +38,14 @@ def _pairs(value: object) -> object:
     return tuple(tuple(one.split("=", 1)) if isinstance(one, str) else one for one in listed)
 
 
+def _range(value: object) -> object:
+    """`LOW,HIGH`, or one number that is both."""
+    listed = _listed(value)
+    if not isinstance(listed, tuple | list):
+        listed = (listed,)
+    return (*listed, *listed) if len(listed) == 1 else listed
+
+
 def host_and_port(address: str) -> tuple[str, int]:
     """The two halves of `HOST:PORT`; an IPv6 address stands in brackets.
 
@@ -255,14 +263,21 @@ class SimulateGroup(Group):
     half_days: Dates = Field((), description="Days with a morning only")
     suspended_codes: Names = Field((), description="Codes that do not trade")
     idle_codes: Names = Field((), description="Codes that nobody trades")
+    delisted_codes: Names = Field((), description="Codes that have left the exchange")
     repeated_name_codes: Names = Field((), description="Codes with two brokers of one display name")
     empty_name_codes: Names = Field((), description="Codes with a broker without a name")
     restatements: Annotated[tuple[tuple[str, float], ...], BeforeValidator(_pairs)] = Field(
         (), description="`CODE=SECONDS`: totals are taken back so many market seconds after the start"
     )
+    list_lag_s: Annotated[tuple[float, float], BeforeValidator(_range)] = Field(
+        (0.0, 0.0), description="`LOW,HIGH`: a broker list shows each trade so many market seconds late, at random"
+    )
     limit: int = Field(30, description="Requests it takes in any window")
     window_s: float = Field(30.0, description="Its length")
     snapshot_limit: int = Field(60, description="Market snapshots in any window")
+    snapshot_codes: int = Field(
+        400, description="Codes of one snapshot that its quote rights allow: 20 under the lowest, 0 without any"
+    )
     counts_refused: bool = Field(False, description="Whether a refused request counts")
     past_days: int = Field(250, description="Past trading days it has lists of")
     subscription_quota: int = Field(300, description="Codes that can be subscribed")
@@ -349,6 +364,6 @@ def shown_default(value: object) -> str:
         case time():
             return f"{value:%H:%M}"
         case tuple():
-            return ",".join(map(str, value))
+            return ",".join(map(shown_default, value))
         case _:
             return f"{value:g}" if isinstance(value, float) else str(value)

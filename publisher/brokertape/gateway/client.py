@@ -131,14 +131,14 @@ class GatewayClient:
         return replies.global_state(reply)
 
     async def static_info(self, codes: Sequence[str]) -> list[StaticInfo]:
-        """What is fixed about up to 400 codes; codes the gateway does not know are left out or refused as a whole."""
+        """What is fixed about up to MAX_CODES codes; one that is not known is left out, or refuses all of them."""
         reply = await self._link.ask(ProtoId.QOT_GET_STATIC_INFO, requests.static_info(codes))
         return replies.static_info(reply)
 
     async def market_snapshot(self, codes: Sequence[str]) -> list[SecuritySnapshot]:
-        """Running totals of up to 400 codes."""
+        """Running totals of up to MAX_CODES codes; its limit of 60 requests in 30 s is kept by the caller."""
         reply = await self._link.ask(ProtoId.QOT_GET_SECURITY_SNAPSHOT, requests.market_snapshot(codes))
-        return replies.market_snapshot(reply)
+        return replies.market_snapshot(reply, codes)
 
     async def trade_dates(self, begin: str, end: str) -> list[TradeDate]:
         """The Hong Kong trading days from `begin` to `end` (`YYYY-MM-DD`, both included)."""

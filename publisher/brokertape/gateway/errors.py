@@ -24,10 +24,15 @@ GatewayError
     ├── NotHongKong
     ├── UnknownCode
     ├── NoRights
+    ├── TooManyCodes        for the account's rights: fewer at a time are answered
     ├── QuotaExhausted
     ├── UnsubscribedTooSoon
     └── UpstreamTrouble     transient: the gateway's own backend
 """
+
+import re
+
+_FIVE_DIGITS = re.compile(r"(?<![0-9])[0-9]{5}(?![0-9])")
 
 
 class GatewayError(Exception):
@@ -131,11 +136,23 @@ class NotHongKong(Refused):
 
 
 class UnknownCode(Refused):
-    """Raised when the gateway does not know the code."""
+    """Raised when the gateway does not know the code, or one of several: then it answers none of them."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What its text names that may be a code, as `HK.00700`; whoever asked for several knows which it can be."""
+        return tuple(f"HK.{digits}" for digits in _FIVE_DIGITS.findall(self.ret_msg))
 
 
 class NoRights(Refused):
     """Raised when the account's quote rights do not allow the request."""
+
+
+class TooManyCodes(Refused):
+    """Raised when the account's quote rights allow fewer codes in one market snapshot than were asked for.
+
+    Under the lowest rights it is MAX_CODES_BMP of `brokertape.gateway.port` at a time.
+    """
 
 
 class QuotaExhausted(Refused):

@@ -5,6 +5,9 @@ from typing import Protocol
 
 from brokertape.gateway.values import GlobalState, SecuritySnapshot, StaticInfo, TopTenBrokers, TradeDate
 
+MAX_CODES = 400  # of one request for static data or a market snapshot
+MAX_CODES_BMP = 20  # Hong Kong codes of one market snapshot under the lowest quote rights
+
 
 class Gateway(Protocol):
     """A gateway that can be asked. Every call raises a `GatewayError` and returns nothing when it fails.
@@ -24,10 +27,19 @@ class Gateway(Protocol):
         """Market state, login and clock."""
 
     async def static_info(self, codes: Sequence[str]) -> list[StaticInfo]:
-        """What is fixed about up to 400 codes; codes the gateway does not know are left out or refused as a whole."""
+        """What is fixed about up to MAX_CODES codes; one that is not known is left out, or refuses all of them."""
 
     async def market_snapshot(self, codes: Sequence[str]) -> list[SecuritySnapshot]:
-        """Running totals of up to 400 codes."""
+        """Running totals of up to MAX_CODES codes; the answer may leave codes out, and names no others.
+
+        It has a limit of its own, 60 requests in 30 s, which the caller keeps.
+
+        Raises:
+            OverBudget: It was asked too often.
+            TooManyCodes: The account's rights allow fewer codes at a time.
+            NoRights: They allow none.
+            UnknownCode: One of the codes is not known; the others are not answered either.
+        """
 
     async def trade_dates(self, begin: str, end: str) -> list[TradeDate]:
         """The Hong Kong trading days from `begin` to `end` (`YYYY-MM-DD`, both included)."""

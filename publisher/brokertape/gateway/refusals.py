@@ -1,6 +1,7 @@
 """Which refusal a text means. The gateway has no error codes, only texts, Chinese or English by its `lang`.
 
 The texts are those seen in the wild; an unknown one stays a plain `Refused`. This is the one place they live in.
+How too many codes for the account's rights are refused was seen nowhere: its parts are guesses.
 """
 
 from brokertape.gateway.errors import (
@@ -9,6 +10,7 @@ from brokertape.gateway.errors import (
     OverBudget,
     QuotaExhausted,
     Refused,
+    TooManyCodes,
     UnknownCode,
     UnsubscribedTooSoon,
     UpstreamTrouble,
@@ -23,6 +25,7 @@ _TEXTS: tuple[tuple[type[Refused], tuple[str, ...]], ...] = (
     (OverBudget, ("频率太高", "high frequency")),
     (UnsubscribedTooSoon, ("订阅时间过短", "at least 1 minute", "subscription time is too short")),
     (QuotaExhausted, ("额度不足", "quota insufficient", "insufficient quota", "insufficient subscription quota")),
+    (TooManyCodes, ("每次最多", "一次最多", "单次最多", "stocks at a time", "stocks per request", "too many stocks")),
     (NoRights, ("权限不足", "no quote right", "insufficient quote right", "no permission", "no right")),
     (UnknownCode, ("未知股票", "unknown stock")),
     (NotHongKong, ("只支持港股", "only supports hk", "only support hk", "does not support", "不支持")),

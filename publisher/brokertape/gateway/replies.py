@@ -5,6 +5,7 @@ answer cannot be.
 """
 
 import math
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal, Protocol, TypeVar
 
@@ -99,10 +100,15 @@ def static_info(reply: Message) -> list[StaticInfo]:
     ]
 
 
-def market_snapshot(reply: Message) -> list[SecuritySnapshot]:
-    """3203."""
+def market_snapshot(reply: Message, codes: Sequence[str]) -> list[SecuritySnapshot]:
+    """3203 of `codes`, some of which the answer may leave out."""
     s2c = _answered(reply, quote.QotGetSecuritySnapshotResponse).s2c
-    return [_snapshot(snapshot.basic) for snapshot in s2c.snapshot_list]
+    if len(s2c.snapshot_list) > len(codes):
+        raise MalformedBody(f"{len(s2c.snapshot_list)} snapshots for {len(codes)} codes")
+    snapshots = [_snapshot(snapshot.basic) for snapshot in s2c.snapshot_list]
+    if unasked := {snapshot.code for snapshot in snapshots}.difference(codes):
+        raise MalformedBody(f"the answer names {min(unasked)}, which was not asked for")
+    return snapshots
 
 
 def trade_dates(reply: Message) -> list[TradeDate]:
@@ -163,6 +169,7 @@ def _snapshot(basic: quote.SnapshotBasicData) -> SecuritySnapshot:
         turnover=_finite(basic.turnover),
         is_suspended=basic.is_suspend,
         sec_status=basic.sec_status if basic.HasField("sec_status") else None,
+        update_timestamp=basic.update_timestamp if 0 < basic.update_timestamp < MAX_DATA_TIME_S else None,
     )
 
 

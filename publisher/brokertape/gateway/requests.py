@@ -8,11 +8,11 @@ from datetime import date
 
 from brokertape.gateway.errors import InvalidRequest
 from brokertape.gateway.messages import HK_SECURITIES
+from brokertape.gateway.port import MAX_CODES
 from brokertape.gateway.securities import to_securities, to_security
 from brokertape.gateway_pb.v1 import quote_pb2 as quote
 from brokertape.gateway_pb.v1 import session_pb2 as session
 
-MAX_CODES = 400  # of one snapshot
 MAX_DAYS_BEFORE = 3650
 MAX_SUBSCRIBED_AT_ONCE = 100  # as the vendor's SDK does it
 BASIC_QUOTE = 1  # SubType
@@ -34,14 +34,14 @@ def top_ten_brokers(code: str, days_before: int) -> quote.QotGetTopTenBuySellBro
 
 
 def static_info(codes: Sequence[str]) -> quote.QotGetStaticInfoRequest:
-    """3202 of up to 400 codes."""
-    _check_count(codes)
+    """3202 of up to MAX_CODES codes."""
+    check_count(codes)
     return quote.QotGetStaticInfoRequest(c2s=quote.QotGetStaticInfoC2S(security_list=to_securities(codes)))
 
 
 def market_snapshot(codes: Sequence[str]) -> quote.QotGetSecuritySnapshotRequest:
-    """3203 of up to 400 codes."""
-    _check_count(codes)
+    """3203 of up to MAX_CODES codes."""
+    check_count(codes)
     c2s = quote.QotGetSecuritySnapshotC2S(security_list=to_securities(codes))
     return quote.QotGetSecuritySnapshotRequest(c2s=c2s)
 
@@ -81,7 +81,8 @@ def _subscription(codes: Sequence[str], *, is_subscribed: bool) -> quote.QotSubR
     )
 
 
-def _check_count(codes: Sequence[str]) -> None:
+def check_count(codes: Sequence[str]) -> None:
+    """Refuse what is no number of codes for one request."""
     if not 0 < len(codes) <= MAX_CODES:
         raise InvalidRequest(f"{len(codes)} codes in one request: give 1 to {MAX_CODES}")
 

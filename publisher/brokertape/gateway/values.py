@@ -38,6 +38,7 @@ class MarketState(IntEnum):
 
 
 PROGRAM_READY = 10  # Common.proto ProgramStatusType_Ready
+DELISTED = 13  # Qot_Common.proto SecurityStatus_Delisted
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,11 @@ class StaticInfo:
 
 @dataclass(frozen=True, slots=True)
 class SecuritySnapshot:
-    """One code of a market snapshot: running totals of the day. `sec_status`: 1 normal, 9 suspended, 13 delisted."""
+    """One code of a market snapshot: running totals of the day, volume in shares, turnover in HKD.
+
+    `sec_status`: 1 normal, 9 suspended, 13 delisted, and further ones; `update_timestamp` is when the price was last
+    updated, in s since 1970. Either is None when the gateway gave none.
+    """
 
     code: str
     name: str
@@ -130,6 +135,12 @@ class SecuritySnapshot:
     turnover: float | None
     is_suspended: bool
     sec_status: int | None
+    update_timestamp: float | None
+
+    @property
+    def is_delisted(self) -> bool:
+        """Whether it has left the exchange."""
+        return self.sec_status == DELISTED
 
 
 @dataclass(frozen=True, slots=True)

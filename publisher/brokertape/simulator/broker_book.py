@@ -1,10 +1,20 @@
 """What every broker bought and sold of one code on one day, and the top-ten table that shows of it."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from brokertape.gateway.values import BrokerItem, BuySellType
 
 LISTED_PER_SIDE = 10
+
+
+class Trade(NamedTuple):
+    """One broker buys of another; negative `lots` take a trade back. The price is in thousandths of HKD."""
+
+    buyer: int
+    seller: int
+    lots: int
+    price_mills: int
 
 
 class BrokerBook:
@@ -30,17 +40,20 @@ class BrokerBook:
         self.volume += shares
         self.turnover_mills += turnover_mills
 
-    def restate(self) -> bool:
-        """Take back half of what the first listed buyer may have bought of the first listed seller.
+    def restate(self) -> Trade | None:
+        """Take back half of what the first listed buyer may have bought of the first listed seller, and give that.
 
-        Net volumes, totals and turnover of both go down, as no trading can do it. False: there was nothing to take.
+        Net volumes, totals and turnover of both go down, as no trading can do it. None: there was nothing to take.
         """
         ranked = self._ranked()
         buyer, seller = ranked[0], ranked[-1]
         lots = min(self._bought[buyer], self._sold[seller]) // 2
+        if lots == 0:
+            return None
         # At the lower average neither is left with volume that cost nothing.
-        self.trade(buyer, seller, -lots, min(self._average_mills(buyer), self._average_mills(seller)))
-        return lots > 0
+        taken_back = Trade(buyer, seller, -lots, min(self._average_mills(buyer), self._average_mills(seller)))
+        self.trade(*taken_back)
+        return taken_back
 
     def net_vol(self, broker: int) -> int:
         """Shares bought less shares sold."""

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from brokertape.gateway.errors import LinkLost, NotConnected, RequestTimeout
 from brokertape.gateway.messages import ProtoId
+from brokertape.gateway.requests import check_count
 from brokertape.gateway.values import GlobalState, SecuritySnapshot, StaticInfo, TopTenBrokers, TradeDate
 from brokertape.simulator.given_answer import GivenAnswer
 from brokertape.simulator.instruments import Instrument
@@ -69,12 +70,14 @@ class InMemoryGateway:
         return await self._round_trip(ProtoId.GET_GLOBAL_STATE, self._global_state)
 
     async def static_info(self, codes: Sequence[str]) -> list[StaticInfo]:
-        """What is fixed about `codes`; one unknown code refuses them all."""
+        """What is fixed about up to MAX_CODES codes; one unknown code refuses them all."""
+        check_count(codes)
         instruments = await self._round_trip(ProtoId.QOT_GET_STATIC_INFO, lambda: self.rules.static_info(codes))
         return [_static_info(instrument) for instrument in instruments]
 
     async def market_snapshot(self, codes: Sequence[str]) -> list[SecuritySnapshot]:
-        """Running totals of up to 400 codes; one unknown code refuses them all."""
+        """Running totals of up to MAX_CODES codes; one unknown code refuses them all."""
+        check_count(codes)
         quotes = await self._round_trip(
             ProtoId.QOT_GET_SECURITY_SNAPSHOT, lambda: self.rules.quotes(codes, self._now_s())
         )
@@ -132,7 +135,7 @@ def _static_info(instrument: Instrument) -> StaticInfo:
         name=instrument.name,
         lot_size=instrument.lot_size,
         sec_type=instrument.sec_type,
-        is_delisted=False,
+        is_delisted=instrument.is_delisted,
     )
 
 
@@ -146,4 +149,5 @@ def _security_snapshot(quote: Quote, instrument: Instrument) -> SecuritySnapshot
         turnover=quote.turnover,
         is_suspended=quote.is_suspended,
         sec_status=quote.sec_status,
+        update_timestamp=quote.updated_s,
     )

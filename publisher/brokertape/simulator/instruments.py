@@ -12,13 +12,17 @@ INDEX = 6
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One security. `sec_type`: 3 stock, 4 trust or fund, 6 index; `base_mills` is about where its price stays."""
+    """One security. `sec_type`: 3 stock, 4 trust or fund, 6 index; `base_mills` is about where its price stays.
+
+    A delisted one is still known; nobody trades it.
+    """
 
     code: str
     name: str
     lot_size: int
     base_mills: int
     sec_type: int = STOCK
+    is_delisted: bool = False
 
     @property
     def has_broker_table(self) -> bool:

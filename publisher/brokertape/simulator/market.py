@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
-from brokertape.gateway.values import BrokerItem, MarketState, TopTenBrokers, TradeDate
+from brokertape.gateway.values import DELISTED, BrokerItem, MarketState, TopTenBrokers, TradeDate
 from brokertape.simulator.instruments import Instrument
 
 NORMAL = 1
@@ -27,10 +27,13 @@ class Quote:
     price_spread: float
     volume: int
     turnover: float
+    is_delisted: bool = False
 
     @property
     def sec_status(self) -> int:
         """What the gateway calls SecurityStatus."""
+        if self.is_delisted:
+            return DELISTED
         return SUSPENDED if self.is_suspended else NORMAL
 
     @property

@@ -40,7 +40,8 @@ class MarketSettings:
     """Everything that shapes a market model.
 
     The first instrument is the busiest, the n-th gets 1/n of its trades. `trades_per_s` is the mean over all codes
-    and the trading hours; some four fifths of the trades change a visible list.
+    and the trading hours; some four fifths of the trades change a visible list. A list shows each trade after a lag
+    drawn uniformly from `list_lag_s` (shortest, longest, in s); prices and volumes show it at once.
     """
 
     instruments: tuple[Instrument, ...] = KNOWN
@@ -52,6 +53,7 @@ class MarketSettings:
     idle_codes: frozenset[str] = frozenset()
     repeated_name_codes: frozenset[str] = frozenset()
     empty_name_codes: frozenset[str] = frozenset()
+    list_lag_s: tuple[float, float] = (0.0, 0.0)
 
 
 class MarketModel:
@@ -102,7 +104,7 @@ class MarketModel:
         return self._past_table(code, self._settings.calendar.days_before(self._day, days_before))
 
     def trading_day(self, code: str) -> TradingDay:
-        """Everything about a known code today, brokers that are not listed included."""
+        """Everything about a known code today, brokers and trades that are not listed included."""
         return self._days[code]
 
     def quote(self, code: str) -> Quote:
@@ -129,10 +131,10 @@ class MarketModel:
 
     def _plan(self, code: str, day: date) -> DayPlan:
         settings, share = self._settings, self._shares[code]
-        profile = self._profiles[day in settings.calendar.half_days]
-        is_idle = code in settings.idle_codes or not self._instruments[code].has_broker_table
+        profile, instrument = self._profiles[day in settings.calendar.half_days], self._instruments[code]
+        is_idle = code in settings.idle_codes or instrument.is_delisted or not instrument.has_broker_table
         return DayPlan(
-            instrument=self._instruments[code],
+            instrument=instrument,
             day=day,
             seed=str(settings.seed),
             profile=profile,
@@ -140,6 +142,7 @@ class MarketModel:
             broker_count=self._broker_count(share),
             suspensions=[(halt.from_s, halt.until_s) for halt in settings.suspensions if halt.code == code],
             restated_at_s=self._restated_at_s(code, day),
+            list_lag_s=settings.list_lag_s,
             has_repeated_name=code in settings.repeated_name_codes,
             has_empty_name=code in settings.empty_name_codes,
         )

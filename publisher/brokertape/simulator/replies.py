@@ -63,7 +63,7 @@ def _static_basic(instrument: Instrument) -> pb.SecurityStaticBasic:
         sec_type=instrument.sec_type,
         name=instrument.name,
         list_time=LIST_TIME,
-        delisting=False,
+        delisting=instrument.is_delisted,
     )
 
 

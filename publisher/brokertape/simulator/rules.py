@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from brokertape.gateway.errors import Refused
+from brokertape.gateway.port import MAX_CODES
 from brokertape.gateway.refusals import OK, refusal
 from brokertape.gateway.values import MarketState, TopTenBrokers, TradeDate
 from brokertape.simulator.instruments import Instrument
@@ -15,7 +16,6 @@ from brokertape.simulator.texts import TEXTS, UPSTREAM_LOST, Language
 
 SERVER_VER = 1011  # what the simulator calls its gateway's version
 FAILED = -1
-MAX_SNAPSHOT_CODES = 400
 MAX_TRADE_DATE_SPAN_DAYS = 3_660
 
 
@@ -40,14 +40,17 @@ class TopTenReply:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How often may be asked. `snapshot_limit` is for 3203; the other calls have no published limit.
+    """How often may be asked, and for how much.
 
-    `past_days` is how far back: how far a real gateway goes is not known.
+    `snapshot_limit` is for 3203; calls but that and 3247 have no published limit. `snapshot_codes` is how many codes of
+    one snapshot the account's quote rights allow: 20 under the lowest, 0 for none. `past_days` is how far back: how far
+    a real gateway goes is not known.
     """
 
     limit: int = 30
     window_s: float = 30.0
     snapshot_limit: int = 60
+    snapshot_codes: int = MAX_CODES
     counts_refused: bool = False
     past_days: int = 250
 
@@ -75,6 +78,7 @@ class GatewayRules:
         self.snapshot_window = RequestWindow(
             limits.snapshot_limit, limits.window_s, counts_refused=limits.counts_refused
         )
+        self.snapshot_codes = limits.snapshot_codes  # may change at any time: rights are lost to another login
         self._past_days = limits.past_days
         self._market = market
 
@@ -93,8 +97,9 @@ class GatewayRules:
     def quotes(self, codes: Sequence[str], received_s: float) -> list[Quote]:
         """The quotes for a market snapshot (3203)."""
         self._admit(self.snapshot_window, self.texts.snapshot, received_s)
-        if not 0 < len(codes) <= MAX_SNAPSHOT_CODES:
+        if not 0 < len(codes) <= MAX_CODES:
             raise self._bad_parameter("securityList")
+        self._check_snapshot_rights(len(codes))
         self.check_codes(codes)
         market = self._current_market()
         return [market.quote(code) for code in codes]
@@ -150,6 +155,12 @@ class GatewayRules:
             raise refusal(FAILED, ret_msg)
         if not code.startswith("HK.") or not self.instrument(code).has_broker_table:
             raise self._refusal(self.texts.only_hong_kong)
+
+    def _check_snapshot_rights(self, count: int) -> None:
+        if self.snapshot_codes == 0:
+            raise self._refusal(self.texts.no_rights)
+        if count > self.snapshot_codes:
+            raise self._refusal(self.texts.too_many_codes, most=self.snapshot_codes)
 
     def _check_backend(self) -> None:
         if not self.misbehaviour.is_logged_in:

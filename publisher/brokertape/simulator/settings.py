@@ -2,12 +2,13 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from brokertape.gateway.encryption import RsaCipher
 from brokertape.gateway.errors import InvalidSettings
+from brokertape.gateway.port import MAX_CODES
 from brokertape.simulator.clock import BUSY, NOW, begin_s
 from brokertape.simulator.instruments import KNOWN, instruments_of
 from brokertape.simulator.market_model import MarketSettings, Restatement, Suspension
@@ -16,6 +17,7 @@ from brokertape.simulator.rules import Limits
 from brokertape.simulator.texts import Language
 from brokertape.simulator.trading_calendar import TradingCalendar
 
+MAX_LIST_LAG_S = 3600.0  # so that a day's last trade shows long before the next day's lists begin
 _CODE = re.compile(r"HK\.[0-9]{5,6}")
 
 __all__ = ["BUSY", "NOW", "SimulatorSettings"]
@@ -47,15 +49,20 @@ class SimulatorSettings:
     half_days: tuple[date, ...] = ()
     suspended_codes: tuple[str, ...] = ()
     idle_codes: tuple[str, ...] = ()
+    delisted_codes: tuple[str, ...] = ()
     repeated_name_codes: tuple[str, ...] = ()
     empty_name_codes: tuple[str, ...] = ()
     # (code, market seconds after the start) at which totals of the day are taken back.
     restatements: tuple[tuple[str, float], ...] = ()
+    # How long after a trade, in market seconds, the broker list shows it: each trade's own, between these two.
+    list_lag_s: tuple[float, float] = (0.0, 0.0)
 
-    # What it allows. Refused requests of a real gateway may count or not; here they do not unless told to.
+    # What it allows; of a snapshot 20 codes under the lowest quote rights, 0 without any. Refused requests of a real
+    # gateway may count or not; here they do not unless told to.
     limit: int = 30
     window_s: float = 30.0
     snapshot_limit: int = 60
+    snapshot_codes: int = MAX_CODES
     counts_refused: bool = False
     past_days: int = 250
     subscription_quota: int = 300
@@ -92,13 +99,23 @@ class SimulatorSettings:
 
     @property
     def limits(self) -> Limits:
-        """How often may be asked."""
-        return Limits(self.limit, self.window_s, self.snapshot_limit, self.counts_refused, self.past_days)
+        """How often may be asked, and for how much."""
+        return Limits(
+            limit=self.limit,
+            window_s=self.window_s,
+            snapshot_limit=self.snapshot_limit,
+            snapshot_codes=self.snapshot_codes,
+            counts_refused=self.counts_refused,
+            past_days=self.past_days,
+        )
 
     def market(self, begins_s: float) -> MarketSettings:
         """The market model of these settings, begun at a moment in s since 1970."""
         return MarketSettings(
-            instruments=instruments_of(self.codes),
+            instruments=tuple(
+                replace(instrument, is_delisted=instrument.code in self.delisted_codes)
+                for instrument in instruments_of(self.codes)
+            ),
             seed=self.seed,
             trades_per_s=self.trades_per_s,
             calendar=self.calendar,
@@ -107,6 +124,7 @@ class SimulatorSettings:
             idle_codes=frozenset(self.idle_codes),
             repeated_name_codes=frozenset(self.repeated_name_codes),
             empty_name_codes=frozenset(self.empty_name_codes),
+            list_lag_s=self.list_lag_s,
         )
 
     def misbehaviour(self, now_s: float) -> Misbehaviour:
@@ -145,16 +163,27 @@ class SimulatorSettings:
             raise InvalidSettings("simulator codes: one is given twice")
         self._check("trades_per_s", 0, 1000)
         self._check("speed", 0, 10_000)
+        self._check_list_lag()
         self._check_known("suspended_codes", self.suspended_codes)
         self._check_known("idle_codes", self.idle_codes)
+        self._check_known("delisted_codes", self.delisted_codes)
         self._check_known("repeated_name_codes", self.repeated_name_codes)
         self._check_known("empty_name_codes", self.empty_name_codes)
         self._check_known("restatements", tuple(code for code, _ in self.restatements))
+
+    def _check_list_lag(self) -> None:
+        shortest_s, longest_s = self.list_lag_s
+        if not 0 <= shortest_s <= longest_s <= MAX_LIST_LAG_S:
+            raise InvalidSettings(
+                f"simulator list_lag_s {shortest_s:g},{longest_s:g}: give the shortest and the longest lag, "
+                f"0 to {MAX_LIST_LAG_S:g}"
+            )
 
     def _check_limits(self) -> None:
         self._check("limit", 1, 1_000_000)
         self._check("window_s", 0.001, 3600)
         self._check("snapshot_limit", 1, 1_000_000)
+        self._check("snapshot_codes", 0, MAX_CODES)
         self._check("past_days", 0, 250)
         self._check("subscription_quota", 0, 1_000_000)
 

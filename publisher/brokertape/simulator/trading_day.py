@@ -14,10 +14,11 @@ from math import exp, inf, sin
 from random import Random
 
 from brokertape.gateway.values import TopTenBrokers
-from brokertape.simulator.broker_book import BrokerBook
+from brokertape.simulator.broker_book import BrokerBook, Trade
 from brokertape.simulator.broker_names import BROKER_NAMES
 from brokertape.simulator.day_profile import DayProfile
 from brokertape.simulator.instruments import Instrument, price_step_mills
+from brokertape.simulator.late_list import LateList
 from brokertape.simulator.market import Quote
 from brokertape.simulator.trading_calendar import PRE_OPEN_S, market_moment
 
@@ -31,7 +32,8 @@ class DayPlan:
     """What is settled about a code's day before it begins.
 
     `trades` are expected, not counted; no trade happens from a suspension's first moment to before its second;
-    totals are restated at the moments of `restated_at_s`.
+    totals are restated at the moments of `restated_at_s`. The list shows a trade after a lag between the two of
+    `list_lag_s`, in s.
     """
 
     instrument: Instrument
@@ -42,12 +44,16 @@ class DayPlan:
     broker_count: int
     suspensions: Sequence[tuple[float, float]] = ()
     restated_at_s: Sequence[float] = ()
+    list_lag_s: tuple[float, float] = (0.0, 0.0)
     has_repeated_name: bool = False
     has_empty_name: bool = False
 
 
 class TradingDay:
-    """The trading of one code on one day, up to the moment it was last advanced to."""
+    """The trading of one code on one day, up to the moment it was last advanced to.
+
+    `book` has every trade at once and the quote is of it; `listed_book` is what the list shows of it.
+    """
 
     def __init__(self, plan: DayPlan) -> None:
         instrument = plan.instrument
@@ -59,6 +65,7 @@ class TradingDay:
         self._step_mills = price_step_mills(self._first_mills)
         self._now_s = self._updated_s = market_moment(plan.day, PRE_OPEN_S)
         self._midnight_s = market_moment(plan.day, 0)
+        self._late_list = self._new_late_list()
         self._restate_at_s = deque(sorted(plan.restated_at_s))
         self._share = 0.0
         self._change_moods()
@@ -69,18 +76,25 @@ class TradingDay:
         while self._restate_at_s and self._restate_at_s[0] <= to_s:
             at_s = self._restate_at_s.popleft()
             self._trade_until(at_s)
-            if self.book.restate():
-                self._updated_s = at_s
+            self._restate(at_s)
         self._trade_until(to_s)
+        if self._late_list is not None:
+            self._late_list.advance(to_s)
         self._now_s = max(self._now_s, to_s)
 
+    @property
+    def listed_book(self) -> BrokerBook:
+        """The trades that the list shows."""
+        return self.book if self._late_list is None else self._late_list.book
+
     def table(self) -> TopTenBrokers:
-        """The top ten now. (A list that follows its trades late would be cut here, from an older copy of the book.)"""
+        """The top ten that the list shows now."""
+        updated_s = self._updated_s if self._late_list is None else self._late_list.updated_s
         return TopTenBrokers(
             self._plan.instrument.code,
             is_real_time=True,
-            data_time=int(self._updated_s),
-            brokers=self.book.top_ten(),
+            data_time=int(updated_s),
+            brokers=self.listed_book.top_ten(),
         )
 
     def quote(self) -> Quote:
@@ -97,6 +111,7 @@ class TradingDay:
             price_spread=price_step_mills(self._price_mills) / 1000,
             volume=self.book.volume,
             turnover=self.book.turnover_mills / 1000,
+            is_delisted=self._plan.instrument.is_delisted,
         )
 
     def _trade_until(self, to_s: float) -> None:
@@ -116,6 +131,24 @@ class TradingDay:
         self._move_price()
         self.book.trade(buyer, seller, lots, self._price_mills)
         self._updated_s = at_s
+        if self._late_list is not None:
+            self._late_list.follow(Trade(buyer, seller, lots, self._price_mills), at_s)
+
+    def _restate(self, at_s: float) -> None:
+        taken_back = self.book.restate()
+        if taken_back is None:
+            return
+        self._updated_s = at_s
+        if self._late_list is not None:
+            self._late_list.take_back(taken_back, at_s)
+
+    def _new_late_list(self) -> LateList | None:
+        """None for a list without a lag, which needs no second book."""
+        plan = self._plan
+        if max(plan.list_lag_s) <= 0:
+            return None
+        book = BrokerBook(self.book.broker_names, plan.instrument.lot_size)
+        return LateList(book, plan.list_lag_s, f"{plan.seed}/{plan.instrument.code}/{plan.day}/lag", self._now_s)
 
     def _move_price(self) -> None:
         draw = self._random.random()

@@ -12,16 +12,19 @@ from brokertape.gateway.client import GatewayClient
 from brokertape.gateway.errors import (
     GatewayError,
     LinkError,
+    NoRights,
     NotHongKong,
     OverBudget,
     RequestTimeout,
+    TooManyCodes,
     UnknownCode,
     UpstreamTrouble,
 )
-from brokertape.gateway.port import Gateway
+from brokertape.gateway.port import MAX_CODES_BMP, Gateway
 from brokertape.gateway.settings import GatewaySettings
-from brokertape.gateway.values import MarketState
-from brokertape.simulator import GatewayServer, InMemoryGateway, MarketModel, Misbehaviour
+from brokertape.gateway.values import MarketState, SecuritySnapshot
+from brokertape.simulator import GatewayServer, InMemoryGateway, MarketModel
+from brokertape.simulator.rules import GatewayRules
 from support.simulators import CODES, TEN_O_CLOCK_S, simulator_settings
 
 CODE = CODES[0]
@@ -31,17 +34,18 @@ TIMEOUT_S = 2.0  # ample for a busy machine, and all that a lost reply costs
 class Scene:
     """A gateway as the publisher sees it, the market behind it, and what goes wrong with it."""
 
-    def __init__(self, gateway: Gateway, market: MarketModel, misbehaviour: Misbehaviour) -> None:
+    def __init__(self, gateway: Gateway, market: MarketModel, rules: GatewayRules) -> None:
         self.gateway = gateway
         self.market = market
-        self.misbehaviour = misbehaviour
+        self.rules = rules
+        self.misbehaviour = rules.misbehaviour
 
 
 @asynccontextmanager
 async def in_memory(market: MarketModel) -> AsyncIterator[Scene]:
     """The gateway without sockets, at ten o'clock for ever."""
     gateway = InMemoryGateway(market, lambda: TEN_O_CLOCK_S, request_timeout_s=TIMEOUT_S)
-    yield Scene(gateway, market, gateway.misbehaviour)
+    yield Scene(gateway, market, gateway.rules)
 
 
 @asynccontextmanager
@@ -51,7 +55,7 @@ async def over_a_socket(market: MarketModel, key_file: Path | None = None) -> As
         settings = GatewaySettings(port=server.port, request_timeout_s=TIMEOUT_S, rsa_key_file=key_file)
         async with GatewayClient(settings) as client:
             await client.wait_connected(10)
-            yield Scene(client, market, server.misbehaviour)
+            yield Scene(client, market, server.rules)
 
 
 @pytest.fixture(params=["memory", "socket", "encrypted socket"])
@@ -77,8 +81,19 @@ async def test_every_call_gives_the_markets_values(scene: Scene) -> None:
         (instrument.code, instrument.lot_size, True) for instrument in market.instruments
     ]
     snapshots = await gateway.market_snapshot(CODES)
-    assert [(one.code, one.volume, one.turnover, one.cur_price, one.sec_status) for one in snapshots] == [
-        (one.code, one.volume, one.turnover, one.cur_price, 1) for one in map(market.quote, CODES)
+    assert snapshots == [
+        SecuritySnapshot(
+            code=quote.code,
+            name=instrument.name,
+            lot_size=instrument.lot_size,
+            cur_price=quote.cur_price,
+            volume=quote.volume,
+            turnover=quote.turnover,
+            is_suspended=False,
+            sec_status=1,
+            update_timestamp=quote.updated_s,
+        )
+        for quote, instrument in zip(map(market.quote, CODES), market.instruments, strict=True)
     ]
     days = await gateway.trade_dates("2026-05-07", "2026-05-11")
     assert days == market.trade_dates(date(2026, 5, 7), date(2026, 5, 11))
@@ -113,6 +128,23 @@ async def test_the_thirty_first_request_is_over_budget(scene: Scene) -> None:
         await scene.gateway.top_ten_brokers(CODE)
     with pytest.raises(OverBudget):
         await scene.gateway.top_ten_brokers(CODE)
+
+
+async def test_snapshots_have_their_own_budget_and_need_rights(scene: Scene) -> None:
+    """Refused for too many codes, for none allowed, and for being asked once too often: three different things."""
+    gateway = scene.gateway
+    scene.rules.snapshot_codes = MAX_CODES_BMP
+    with pytest.raises(TooManyCodes):
+        await gateway.market_snapshot([CODE] * (MAX_CODES_BMP + 1))
+    scene.rules.snapshot_codes = 0
+    with pytest.raises(NoRights):
+        await gateway.market_snapshot([CODE])
+    scene.rules.snapshot_codes = MAX_CODES_BMP
+    for _ in range(58):
+        assert len(await gateway.market_snapshot([CODE] * MAX_CODES_BMP)) == MAX_CODES_BMP
+    with pytest.raises(OverBudget):
+        await gateway.market_snapshot([CODE])
+    await gateway.top_ten_brokers(CODE)
 
 
 async def test_a_lost_reply_is_a_timeout_and_a_cut_one_a_lost_link(scene: Scene) -> None:

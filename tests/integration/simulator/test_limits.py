@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from brokertape.gateway.messages import ProtoId
+from brokertape.gateway_pb.v1 import quote_pb2 as quote
+from brokertape.gateway_pb.v1.common_pb2 import Security
 from brokertape.simulator import GatewayServer, Language
 from support.raw_client import opened, top_ten_request
 from support.simulators import simulator_settings
@@ -26,6 +28,20 @@ async def test_thirty_are_answered_over_all_connections_and_the_next_is_refused(
             assert refused.ret_type == -1
             assert refused.ret_msg == "获取十大买卖经纪商频率太高，请求失败，每30秒最多30次。"
         assert (await a.global_state()).ret_type == 0
+
+
+async def test_sixty_snapshots_are_answered_over_all_connections_apart_from_the_lists() -> None:
+    """A list asked for in between takes none of them, and theirs take none of the lists'."""
+    c2s = quote.QotGetSecuritySnapshotC2S(security_list=[Security(market=1, code="00700")])
+    request = quote.QotGetSecuritySnapshotRequest(c2s=c2s)
+    async with GatewayServer(simulator_settings()) as server, opened(server.port) as a, opened(server.port) as b:
+        for _ in range(30):
+            for client in (a, b):
+                assert (await client.ask(ProtoId.QOT_GET_SECURITY_SNAPSHOT, request)).ret_type == 0
+            assert (await a.top_ten()).ret_type == 0
+        for client in (a, b):
+            refused = await client.ask(ProtoId.QOT_GET_SECURITY_SNAPSHOT, request)
+            assert refused.ret_msg == "获取市场快照频率太高，请求失败，每30秒最多60次。"
 
 
 async def test_the_refusal_names_the_limit_it_was_set_to() -> None:

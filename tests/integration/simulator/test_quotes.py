@@ -107,6 +107,49 @@ async def test_a_snapshot_shows_the_days_totals() -> None:
             assert basic.volume > 0
 
 
+async def test_a_snapshot_tells_what_is_suspended_or_delisted() -> None:
+    """By a flag and a status; static data know the delisted one too, and all have their names."""
+    settings = simulator_settings(suspended_codes=("HK.00005",), delisted_codes=("HK.02800",))
+    async with GatewayServer(settings) as server, opened(server.port) as client:
+        basics = [item.basic for item in (await snapshot(client, "00700", "00005", "02800")).s2c.snapshot_list]
+        assert [(basic.is_suspend, basic.sec_status) for basic in basics] == [(False, 1), (True, 9), (False, 13)]
+        assert [basic.name for basic in basics] == ["TENCENT", "HSBC HOLDINGS", "TRACKER FUND"]
+        c2s = quote.QotGetStaticInfoC2S(security_list=securities("00700", "00005", "02800"))
+        infos = await client.ask(ProtoId.QOT_GET_STATIC_INFO, quote.QotGetStaticInfoRequest(c2s=c2s))
+        assert [info.basic.delisting for info in infos.s2c.static_info_list] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "language", "text"),
+    [
+        (20, Language.CHINESE, "行情权限不足，每次最多请求20只股票"),
+        (20, Language.ENGLISH, "Your quote rights allow 20 stocks at a time"),
+        (0, Language.CHINESE, "行情权限不足"),
+        (0, Language.ENGLISH, "No permission to get quotes"),
+    ],
+)
+async def test_a_snapshot_of_more_than_the_rights_allow_fails(allowed: int, language: Language, text: str) -> None:
+    """As a whole, with a text; as many as they allow are answered."""
+    settings = simulator_settings(snapshot_codes=allowed, language=language)
+    async with GatewayServer(settings) as server, opened(server.port) as client:
+        reply = await snapshot(client, *["00700"] * (allowed + 1))
+        assert (reply.ret_type, reply.ret_msg) == (-1, text)
+        if allowed:
+            assert len((await snapshot(client, *["00700"] * allowed)).s2c.snapshot_list) == allowed
+
+
+async def test_a_late_list_stands_while_the_snapshot_moves() -> None:
+    """Half an hour after the opening there is volume, and with a lag of an hour the list is still empty."""
+    async with (
+        GatewayServer(simulator_settings(list_lag_s=(3600.0, 3600.0))) as server,
+        opened(server.port) as client,
+    ):
+        (item,) = (await snapshot(client, "00700")).s2c.snapshot_list
+        assert item.basic.volume > 0
+        reply = await client.top_ten("00700")
+        assert (reply.ret_type, len(reply.s2c.broker_list)) == (0, 0)
+
+
 @pytest.mark.parametrize("codes", [(), ("00700",) * 401, ("00700", "99999")])
 async def test_a_snapshot_of_none_or_too_many_or_an_unknown_code_fails(codes: tuple[str, ...]) -> None:
     """As a whole."""

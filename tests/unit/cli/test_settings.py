@@ -89,6 +89,9 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         (RetentionGroup, {"days": 20}),
         (StoreGroup, {"group": ""}),
         (StoreGroup, {"start": "latest"}),
+        (SimulateGroup, {"list_lag_s": "1,2,3"}),
+        (SimulateGroup, {"list_lag_s": "soon"}),
+        (SimulateGroup, {"list_lag_s": ""}),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused(group: type, values: dict[str, object]) -> None:
@@ -114,6 +117,18 @@ def test_lists_are_written_with_commas_or_as_lists() -> None:
     assert SimulateGroup.model_validate({"failing_codes": ["HK.00005=too = much"]}).failing_codes == (
         ("HK.00005", "too = much"),
     )
+
+
+@pytest.mark.parametrize("given", ["0.2,1", "0.2, 1", [0.2, 1]])
+def test_a_range_is_two_numbers(given: object) -> None:
+    """Of a variable or of a file."""
+    assert SimulateGroup.model_validate({"list_lag_s": given}).list_lag_s == (0.2, 1.0)
+
+
+@pytest.mark.parametrize("given", ["2", 2, 2.0, [2]])
+def test_one_number_is_a_range_of_one(given: object) -> None:
+    """Both its ends."""
+    assert SimulateGroup.model_validate({"list_lag_s": given}).list_lag_s == (2.0, 2.0)
 
 
 def test_every_setting_is_described() -> None:

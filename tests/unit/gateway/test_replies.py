@@ -182,15 +182,67 @@ def _snapshot(code: str = "00700", market: int = 1) -> quote.QotGetSecuritySnaps
 
 def test_a_snapshot_tells_running_totals() -> None:
     """What is not finite or was not sent is None."""
-    assert replies.market_snapshot(_snapshot()) == [
-        SecuritySnapshot("HK.00700", "腾讯控股", 100, 466.0, 1_000_000, None, is_suspended=False, sec_status=None)
+    assert replies.market_snapshot(_snapshot(), ["HK.00700"]) == [
+        SecuritySnapshot(
+            code="HK.00700",
+            name="腾讯控股",
+            lot_size=100,
+            cur_price=466.0,
+            volume=1_000_000,
+            turnover=None,
+            is_suspended=False,
+            sec_status=None,
+            update_timestamp=None,
+        )
     ]
 
 
-def test_an_answer_about_another_market_is_malformed() -> None:
+@pytest.mark.parametrize(("sec_status", "is_delisted"), [(1, False), (9, False), (13, True), (99, False)])
+def test_a_snapshot_tells_the_status_as_it_came(sec_status: int, is_delisted: bool) -> None:
+    """Also one that this version does not know."""
+    reply = _snapshot()
+    reply.s2c.snapshot_list[0].basic.sec_status = sec_status
+    [snapshot] = replies.market_snapshot(reply, ["HK.00700"])
+    assert (snapshot.sec_status, snapshot.is_delisted) == (sec_status, is_delisted)
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [(says.NOW_S + 0.5, says.NOW_S + 0.5), (0.0, None), (-1.0, None), (math.nan, None), (says.NOW_S * 1000.0, None)],
+)
+def test_a_price_stamp_that_is_no_count_of_seconds_is_none(sent: float, told: float | None) -> None:
+    """Zero, negative, not a number, and milliseconds tell no time."""
+    reply = _snapshot()
+    reply.s2c.snapshot_list[0].basic.update_timestamp = sent
+    [snapshot] = replies.market_snapshot(reply, ["HK.00700"])
+    assert snapshot.update_timestamp == told
+
+
+def test_a_snapshot_may_leave_codes_out() -> None:
+    """The gateway has nothing to say of them."""
+    assert [one.code for one in replies.market_snapshot(_snapshot(), ["HK.00005", "HK.00700"])] == ["HK.00700"]
+
+
+@pytest.mark.parametrize(("code", "market"), [("AAPL", 11), ("00700", 11), ("00005", 1), ("700", 1)])
+def test_an_answer_about_another_security_is_malformed(code: str, market: int) -> None:
     """It was not asked for."""
     with pytest.raises(MalformedBody, match="not asked for"):
-        replies.market_snapshot(_snapshot("AAPL", market=11))
+        replies.market_snapshot(_snapshot(code, market), ["HK.00700"])
+
+
+def test_more_snapshots_than_codes_are_malformed() -> None:
+    """Nobody asked for so many."""
+    reply = _snapshot()
+    reply.s2c.snapshot_list.add().CopyFrom(reply.s2c.snapshot_list[0])
+    with pytest.raises(MalformedBody, match="2 snapshots for 1 codes"):
+        replies.market_snapshot(reply, ["HK.00700"])
+
+
+def test_a_refused_snapshot_says_why() -> None:
+    """As every other refusal."""
+    reply = quote.QotGetSecuritySnapshotResponse(ret_type=-1, ret_msg="获取市场快照频率太高")
+    with pytest.raises(OverBudget):
+        replies.market_snapshot(reply, ["HK.00700"])
 
 
 def test_trade_dates_know_half_days() -> None:

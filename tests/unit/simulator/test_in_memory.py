@@ -7,15 +7,18 @@ import pytest
 
 from brokertape.gateway.errors import (
     GatewayError,
+    InvalidRequest,
     LinkLost,
+    NoRights,
     NotConnected,
     NotHongKong,
     OverBudget,
     RequestTimeout,
+    TooManyCodes,
     UnknownCode,
     UpstreamTrouble,
 )
-from brokertape.gateway.port import Gateway
+from brokertape.gateway.port import MAX_CODES, MAX_CODES_BMP, Gateway
 from brokertape.gateway.values import MarketState
 from brokertape.simulator.in_memory import InMemoryGateway
 from brokertape.simulator.instruments import HANG_SENG_INDEX, KNOWN
@@ -72,7 +75,13 @@ def test_it_answers_every_call() -> None:
         (info,) = await gateway.static_info(["HK.09988"])
         assert (info.code, info.lot_size, info.has_broker_table) == ("HK.09988", 100, True)
         (snapshot,) = await gateway.market_snapshot([CODE])
-        assert (snapshot.volume, snapshot.turnover) == (market.quote(CODE).volume, market.quote(CODE).turnover)
+        quote = market.quote(CODE)
+        assert (snapshot.name, snapshot.lot_size, snapshot.sec_status) == ("TENCENT", 100, 1)
+        assert (snapshot.volume, snapshot.turnover, snapshot.update_timestamp) == (
+            quote.volume,
+            quote.turnover,
+            quote.updated_s,
+        )
         assert [day.date for day in await gateway.trade_dates("2026-05-08", "2026-05-11")] == [
             "2026-05-08",
             "2026-05-11",
@@ -115,6 +124,82 @@ def test_refusals_are_of_the_kind_the_client_reads(code: str, error: type[Gatewa
                 await gateway.top_ten_brokers(code)
         with pytest.raises(OverBudget):
             await gateway.top_ten_brokers(CODE)
+
+    run_virtual(run())
+
+
+def test_snapshots_have_a_limit_of_their_own() -> None:
+    """Sixty in a window, apart from what is asked of the lists; the next is more than a window after the first."""
+
+    async def run() -> None:
+        gateway = Scene().gateway
+        for _ in range(60):
+            await gateway.market_snapshot([CODE])
+        for _ in range(3):
+            await gateway.top_ten_brokers(CODE)
+        with pytest.raises(OverBudget, match="获取市场快照频率太高，请求失败，每30秒最多60次"):
+            await gateway.market_snapshot([CODE])
+        await asyncio.sleep(30.01)
+        await gateway.market_snapshot([CODE])
+
+    run_virtual(run())
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_rights_allow_some_codes_a_snapshot_or_none(language: Language) -> None:
+    """One too many is told apart from no rights at all; they may change while it runs, and lists do not need them."""
+
+    async def run() -> None:
+        gateway = Scene(language).gateway
+        gateway.rules.snapshot_codes = MAX_CODES_BMP
+        assert len(await gateway.market_snapshot([CODE] * MAX_CODES_BMP)) == MAX_CODES_BMP
+        with pytest.raises(TooManyCodes, match=str(MAX_CODES_BMP)):
+            await gateway.market_snapshot([CODE] * (MAX_CODES_BMP + 1))
+        gateway.rules.snapshot_codes = 0
+        with pytest.raises(NoRights):
+            await gateway.market_snapshot([CODE])
+        await gateway.top_ten_brokers(CODE)
+
+    run_virtual(run())
+
+
+def test_refused_snapshots_count_as_others_do() -> None:
+    """What the rights refuse was admitted first."""
+
+    async def run() -> None:
+        gateway = Scene().gateway
+        gateway.rules.snapshot_codes = 0
+        for _ in range(60):
+            with pytest.raises(NoRights):
+                await gateway.market_snapshot([CODE])
+        with pytest.raises(OverBudget):
+            await gateway.market_snapshot([CODE])
+
+    run_virtual(run())
+
+
+def test_what_the_client_would_not_send_is_not_answered() -> None:
+    """No code, or more than one request takes."""
+
+    async def run() -> None:
+        gateway = Scene().gateway
+        for codes in ([], [CODE] * (MAX_CODES + 1)):
+            for ask in (gateway.static_info, gateway.market_snapshot):
+                with pytest.raises(InvalidRequest, match=f"{len(codes)} codes"):
+                    await ask(codes)
+
+    run_virtual(run())
+
+
+def test_an_unknown_code_is_named() -> None:
+    """By either call that takes several."""
+
+    async def run() -> None:
+        gateway = Scene().gateway
+        for ask in (gateway.static_info, gateway.market_snapshot):
+            with pytest.raises(UnknownCode) as refused:
+                await ask([CODE, "HK.99999"])
+            assert refused.value.codes == ("HK.99999",)
 
     run_virtual(run())
 

@@ -1,7 +1,9 @@
 """The market model: the same market for the same seed, and always a possible one."""
 
 import time
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -212,6 +214,18 @@ def test_a_suspended_code_stands_still_and_says_so() -> None:
     assert model.table(CODES[0]) != before
 
 
+def test_a_delisted_code_is_known_and_says_so() -> None:
+    """It has a price and a status, and neither volume nor rows; the others trade on."""
+    delisted = replace(KNOWN[0], is_delisted=True)
+    model = market(at(15), instruments=(delisted, *KNOWN[1:4]))
+    quote = model.quote(CODES[0])
+    assert (quote.sec_status, quote.is_suspended, quote.volume) == (13, False, 0)
+    assert quote.cur_price > 0
+    assert model.table(CODES[0]).brokers == model.table(CODES[0], days_before=1).brokers == ()
+    assert model.quote(CODES[1]).sec_status == 1
+    assert everything(model)[1:] == everything(market(at(15)))[1:]
+
+
 def test_an_idle_code_and_an_index_have_no_rows() -> None:
     """Nobody trades them, so their tables stay empty."""
     model = market(at(15), instruments=(*KNOWN[:4], HANG_SENG_INDEX), idle_codes=frozenset(CODES[:1]))
@@ -246,6 +260,102 @@ def test_brokers_turn_from_one_list_to_the_other() -> None:
         for item in model.table(CODES[0]).brokers:
             sides.setdefault(item.broker_name, set()).add(int(item.buy_sell_type or 0))
     assert any(len(seen) == 2 for seen in sides.values())
+
+
+LAG_S = (5.0, 90.0)
+
+
+@given(st.lists(st.floats(9, 17), max_size=8), st.integers(1, 3))
+@settings(max_examples=20)
+def test_a_late_list_shows_the_same_however_its_moment_was_reached(hours: list[float], seed: int) -> None:
+    """In one leap or in many steps, with a restatement in between."""
+    changes: dict[str, Any] = {
+        "seed": seed,
+        "list_lag_s": LAG_S,
+        "restatements": (Restatement(CODES[0], at(11)),),
+    }
+    stepped = market(**changes)
+    for hour in sorted(hours):
+        stepped.advance(at(hour))
+    assert everything(stepped) == everything(market(at(max(hours, default=9)), **changes))
+
+
+@given(st.integers(0, 7 * 3600), st.sampled_from([0.5, 15.0, 600.0]), st.integers(1, 3))
+@settings(max_examples=30)
+def test_with_one_lag_for_all_the_list_is_that_of_a_lag_ago(after_s: int, lag_s: float, seed: int) -> None:
+    """Every trade that is older than the lag, and no other; prices and volumes are those of now."""
+    now_s = at(9.5) + after_s
+    late, prompt, ago = (
+        market(now_s, seed=seed, list_lag_s=(lag_s, lag_s)),
+        market(now_s, seed=seed),
+        market(now_s - lag_s, seed=seed),
+    )
+    for code in CODES:
+        assert late.table(code).brokers == ago.table(code).brokers
+        assert late.quote(code) == prompt.quote(code)
+
+
+def test_volume_rises_first_and_the_list_follows_within_its_lag() -> None:
+    """At the first trade there is volume and no row; a shortest lag later nothing still, a longest lag later both."""
+    model = market(at(9.5), list_lag_s=LAG_S)
+    now_s = at(9.5)
+    while not model.quote(CODES[0]).volume:
+        now_s += 1
+        model.advance(now_s)
+    model.advance(now_s + LAG_S[0] - 1)
+    assert model.table(CODES[0]).brokers == ()
+    assert model.table(CODES[0]).data_time == at(9)
+    model.advance(now_s + LAG_S[1])
+    assert model.table(CODES[0]).brokers
+
+
+def test_what_a_late_list_shows_only_grows_and_never_more_than_was_traded() -> None:
+    """Totals of every broker rise, its stamp too, up to those of the book behind it."""
+    model = market(list_lag_s=LAG_S)
+    trading = model.trading_day(CODES[0])
+    brokers = range(len(trading.book.broker_names))
+    before, stamp = [0 for _ in brokers], 0
+    for minute in range(9 * 60 + 30, 10 * 60 + 30):
+        model.advance(at(minute / 60))
+        listed = [trading.listed_book.total_vol(broker) for broker in brokers]
+        traded = [trading.book.total_vol(broker) for broker in brokers]
+        assert all(old <= now <= most for old, now, most in zip(before, listed, traded, strict=True))
+        now_stamp = model.table(CODES[0]).data_time or 0
+        assert stamp <= now_stamp <= at(minute / 60)
+        before, stamp = listed, now_stamp
+    assert sum(before) > 0
+
+
+@pytest.mark.parametrize("restatements", [(), (Restatement(CODES[0], at(11)),)])
+def test_a_day_ends_and_is_remembered_with_the_same_list_whatever_its_lag(
+    restatements: tuple[Restatement, ...],
+) -> None:
+    """A lag after its last trade, and as a past day."""
+    late, prompt = (market(at(17), list_lag_s=lag_s, restatements=restatements) for lag_s in (LAG_S, (0.0, 0.0)))
+    assert [late.table(code).brokers for code in CODES] == [prompt.table(code).brokers for code in CODES]
+    last = late.table(CODES[0])
+    for model in (late, prompt):
+        model.advance(at(10, MONDAY))
+    assert late.table(CODES[0], 1).brokers == prompt.table(CODES[0], 1).brokers
+    assert late.table(CODES[0], 1).data_time == last.data_time
+    assert late.table(CODES[0], 5).brokers == prompt.table(CODES[0], 5).brokers
+
+
+def test_a_restatement_reaches_a_late_list_after_the_longest_lag() -> None:
+    """By then all that it takes back has shown, so that no broker's totals fall below nothing."""
+    model = market(at(11) - 1, list_lag_s=LAG_S, restatements=(Restatement(CODES[0], at(11)),))
+    trading = model.trading_day(CODES[0])
+    brokers = range(len(trading.book.broker_names))
+    volume = model.quote(CODES[0]).volume
+    model.advance(at(11))
+    assert model.quote(CODES[0]).volume < volume
+    seen = []
+    for second in range(int(LAG_S[1]) + 1):
+        model.advance(at(11) + second)
+        seen.append([trading.listed_book.total_vol(broker) for broker in brokers])
+    falls = [now < old for old, now in zip(map(sum, seen), map(sum, seen[1:]), strict=False)]
+    assert falls == [False] * (len(falls) - 1) + [True]
+    assert min(seen[-1]) >= 0
 
 
 @pytest.mark.timeout(60)

@@ -9,6 +9,7 @@ import pytest
 
 from brokertape.gateway.errors import InvalidSettings
 from brokertape.simulator.market_model import Restatement
+from brokertape.simulator.rules import Limits
 from brokertape.simulator.settings import SimulatorSettings
 
 
@@ -36,6 +37,13 @@ def test_the_defaults_are_a_gateway_like_the_real_one() -> None:
         ({"limit": 0}, "limit"),
         ({"window_s": 0}, "window_s"),
         ({"past_days": 251}, "past_days"),
+        ({"snapshot_codes": 401}, "snapshot_codes"),
+        ({"snapshot_codes": -1}, "snapshot_codes"),
+        ({"list_lag_s": (2.0, 1.0)}, "list_lag_s 2,1"),
+        ({"list_lag_s": (-1.0, 1.0)}, "list_lag_s"),
+        ({"list_lag_s": (0.0, 3601.0)}, "list_lag_s"),
+        ({"list_lag_s": (0.0, nan)}, "list_lag_s"),
+        ({"delisted_codes": ("HK.12345",)}, "delisted_codes"),
         ({"stall_probability": 1.5}, "stall_probability"),
         ({"latency_ms": inf}, "latency_ms"),
         ({"refuse_logins_s": -1}, "refuse_logins_s"),
@@ -52,18 +60,30 @@ def test_a_wrong_setting_is_refused_with_one_line_that_names_it(changes: dict[st
 
 
 def test_settings_shape_the_market() -> None:
-    """Codes in their order, the calendar, and restatements counted from the start."""
+    """Codes in their order, the calendar, restatements counted from the start, the lists' lag."""
     settings = SimulatorSettings(
         codes=("HK.00005", "HK.04321"),
         half_days=(date(2026, 12, 24),),
         suspended_codes=("HK.04321",),
+        delisted_codes=("HK.00005",),
         restatements=(("HK.00005", 60.0),),
+        list_lag_s=(0.2, 1.0),
     )
     market = settings.market(1000.0)
     assert [instrument.code for instrument in market.instruments] == ["HK.00005", "HK.04321"]
     assert market.calendar.half_days == {date(2026, 12, 24)}
     assert market.restatements == (Restatement("HK.00005", 1060.0),)
     assert market.suspensions[0].code == "HK.04321"
+    assert [instrument.is_delisted for instrument in market.instruments] == [True, False]
+    assert market.list_lag_s == (0.2, 1.0)
+
+
+def test_settings_shape_the_limits() -> None:
+    """Each of them is what it was set to."""
+    settings = SimulatorSettings(
+        limit=1, window_s=2.0, snapshot_limit=3, snapshot_codes=20, counts_refused=True, past_days=5
+    )
+    assert settings.limits == Limits(1, 2.0, 3, 20, True, 5)
 
 
 def test_settings_shape_the_misbehaviour() -> None:

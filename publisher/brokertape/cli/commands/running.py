@@ -93,14 +93,17 @@ def simulate(
     simulate_half_days: str | None = setting("simulate.half_days", "--half-days", metavar="DATE,DATE…"),
     simulate_suspended_codes: str | None = setting("simulate.suspended_codes", "--suspended", metavar="CODE,CODE…"),
     simulate_idle_codes: str | None = setting("simulate.idle_codes", "--idle", metavar="CODE,CODE…"),
+    simulate_delisted_codes: str | None = setting("simulate.delisted_codes", "--delisted", metavar="CODE,CODE…"),
     simulate_repeated_name_codes: str | None = setting(
         "simulate.repeated_name_codes", "--repeated-names", metavar="CODE,CODE…"
     ),
     simulate_empty_name_codes: str | None = setting("simulate.empty_name_codes", "--empty-names", metavar="CODE,CODE…"),
     simulate_restatements: list[str] | None = setting("simulate.restatements", "--restate", metavar="CODE=SECONDS"),
+    simulate_list_lag_s: str | None = setting("simulate.list_lag_s", "--list-lag", metavar="LOW,HIGH"),
     simulate_limit: int | None = setting("simulate.limit", "--limit", metavar="NUMBER"),
     simulate_window_s: float | None = setting("simulate.window_s", "--window", metavar="SECONDS"),
     simulate_snapshot_limit: int | None = setting("simulate.snapshot_limit", "--snapshot-limit", metavar="NUMBER"),
+    simulate_snapshot_codes: int | None = setting("simulate.snapshot_codes", "--snapshot-codes", metavar="NUMBER"),
     simulate_counts_refused: bool | None = setting("simulate.counts_refused", "--counts-refused/--ignores-refused"),
     simulate_past_days: int | None = setting("simulate.past_days", "--past-days", metavar="NUMBER"),
     simulate_subscription_quota: int | None = setting(
