@@ -223,7 +223,7 @@ class Publisher:
         if name in ("lunch", "closed"):
             self._schedule.rest(self._clock.monotonic_s())
         else:
-            self._schedule.wake()
+            self._schedule.wake(self._clock.monotonic_s())
         if self._feed.state_of("market", MARKET) != name:
             await self._feed.status("market", MARKET, name)
             self._news.set()

@@ -1,0 +1,93 @@
+"""What polls and trades have taught, and what a poll is worth by it."""
+
+from collections.abc import Mapping
+
+from brokertape.publisher.schedule.activity import ActivityClock
+from brokertape.publisher.schedule.entry import Entry
+from brokertape.publisher.schedule.maturity import Maturity
+from brokertape.publisher.schedule.rates import CommonRate, Rate, fade_of
+from brokertape.publisher.schedule.rows import changes_of
+from brokertape.publisher.schedule.trades import Signal, Trades
+
+
+class Knowledge:
+    """Of all codes: how fast the market runs, how late its lists are, how often each code trades or changes."""
+
+    def __init__(self) -> None:
+        self.activity = ActivityClock()
+        self.common = CommonRate()
+        self.maturity = Maturity()
+        self.signal = Signal(self.maturity)
+
+    def begin(self, codes: int, now: float) -> None:
+        """So many codes are known to begin with."""
+        self.common.begin(codes)
+        self.activity.read(now)
+
+    def new_rate(self, per_s: float | None = None) -> Rate:
+        """Of a code that is new; `per_s` is what was known of it yesterday."""
+        active_at = self.activity.time
+        return Rate(self.common.per_s, active_at) if per_s is None else Rate(per_s, active_at, is_known=True)
+
+    def follow(self, code: str, entry: Entry, now: float) -> None:
+        """The trades of `code` are told from now on."""
+        if entry.trades is None:
+            entry.trades = self.signal.codes[code] = Trades(told_since=now)
+
+    def lose(self, code: str, entry: Entry, now: float) -> None:
+        """They are not told any more: what they taught of the code is what a blind code's rate begins with."""
+        trades = self.signal.codes.pop(code, None)
+        if trades is not None:
+            speed, usual_wait_s = self.activity.speed, self.signal.usual_wait_s(now)
+            per_s = trades.changes_each * self.signal.trades_per_s(trades, usual_wait_s, now) / speed
+            entry.rate, entry.trades = self.new_rate(per_s or None), None
+
+    def indices(self, entries: Mapping[str, Entry], now: float) -> dict[str, float]:
+        """What a poll of each code is worth now."""
+        usual_wait_s, speed = self.signal.usual_wait_s(now), self.activity.speed
+        return {code: self._index(entry, usual_wait_s, speed, now) for code, entry in entries.items()}
+
+    def changes_per_s(self, entry: Entry, now: float) -> float:
+        """Row changes a second that are expected of a code."""
+        if entry.trades is None:
+            return entry.rate.per_s * self.activity.speed
+        return entry.trades.changes_each * self.signal.trades_per_s(entry.trades, self.signal.usual_wait_s(now), now)
+
+    def learn(self, entry: Entry, asked_at: float, changed: bool, rows: int, codes: int) -> bool:
+        """A poll sent at `asked_at` found this; whether it was sent for trades."""
+        changes = changes_of(rows, changed)
+        if entry.trades is not None:
+            return self._learn_of_trades(entry.trades, asked_at, changed, rows, changes)
+        now_active = self.activity.read(asked_at)
+        self._learn_of_rate(entry, now_active, asked_at - entry.seen_at, changes, codes)
+        return False
+
+    def look(self, entry: Entry, asked_at: float) -> None:
+        """A list was seen of which nothing can be told: the first one, or the day's first."""
+        entry.rate.active_at = self.activity.read(asked_at)
+        if entry.trades is not None:
+            entry.trades.see(asked_at)
+
+    def _index(self, entry: Entry, usual_wait_s: float, speed: float, now: float) -> float:
+        """Blind: changes come at the rate λ, so λ·a wait after a seconds, and the index is w·λ·a²/2."""
+        if entry.trades is not None:
+            return entry.weight * self.signal.value(entry.trades, usual_wait_s, now)
+        age_s = now - entry.asked_at
+        return entry.weight * entry.rate.per_s * speed * age_s * age_s / 2
+
+    def _learn_of_rate(self, entry: Entry, now_active: float, gap_s: float, changes: float, codes: int) -> None:
+        rate, active_s, fade = entry.rate, now_active - entry.rate.active_at, fade_of(gap_s)
+        expected = rate.per_s * active_s
+        self.common.learn(changes, active_s, fade, codes)
+        rate.learn(changes, active_s, fade, self.common.per_s)
+        rate.active_at = now_active
+        self.activity.learn(changes, expected)
+
+    def _learn_of_trades(self, trades: Trades, asked_at: float, changed: bool, rows: int, changes: float) -> bool:
+        was_sent_for_trades = trades.asked_for > 0
+        if trades.is_quiet:
+            self.maturity.learn(changed, asked_at - trades.last_at)
+        if was_sent_for_trades:
+            trades.learn(changes, rows)
+        trades.see(asked_at)
+        return was_sent_for_trades
