@@ -12,11 +12,18 @@ import budget
 import history
 import latency
 import pipeline
+import schedule.report
 import storage
 import subscriber
 import workers
+from brokertape.publisher.schedule import Schedule
 
-NAMES = ("pipeline", "latency", "subscriber", "workers", "storage", "alerts", "budget", "history")
+NAMES = ("pipeline", "latency", "subscriber", "workers", "storage", "alerts", "budget", "history", "schedule")
+
+
+def numbers(text: str) -> list[int]:
+    """Whole numbers between commas."""
+    return [int(number) for number in text.split(",")]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--hours", type=int, default=4, help="budget: virtual hours a row")
     parser.add_argument("--real-seconds", type=float, default=300, help="budget: with a real publisher; 0: not")
     parser.add_argument("--minute", type=float, default=60, help="history: seconds of a real publisher; 0: not")
+    parser.add_argument("--seeds", type=numbers, default="11,12,13", help="schedule: the days of each cell")
+    parser.add_argument("--cells", choices=schedule.report.CELLS, default="few", help="schedule: how much is run")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="schedule: draw the delays into an SVG file")
     return parser
 
 
@@ -66,6 +76,8 @@ def main() -> None:
         budget.run(arguments.hours, arguments.real_seconds)
     if "history" in names:
         history.run(arguments.hours, arguments.minute)
+    if "schedule" in names:
+        schedule.report.run(arguments.seeds, Schedule, arguments.cells, arguments.plot)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The polling schedule in virtual time: a model of the market, policies beside ours, and what each one's delay is."""
