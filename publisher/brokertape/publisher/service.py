@@ -265,7 +265,13 @@ class Publisher:
             logger.info("%s is watched", code)
             await self._poller.prepare(code)
             self._news.set()
-        self._schedule.add(code, want.max_staleness_s)
+        is_kept = self._schedule.add(code, want.max_staleness_s, want.weight)
+        self._warn(
+            f"promise of {code}",
+            not is_kept,
+            f"{code}: max_staleness_s {want.max_staleness_s:g} is not promised: promises are to take 80 % of the polls "
+            "at most",
+        )
 
     async def _send_watermark(self) -> None:
         seen = {code: self._poller.book(code) for code in sorted(self._schedule.codes)}

@@ -21,8 +21,8 @@ from brokertape.tape.events import HistoryEvent
 from brokertape.tape.keys import Keys
 from brokertape.workers import Delivery, Service, history_worker, worker
 from brokertape.workers.endpoint import serve_endpoint
-from brokertape.workers.figures import Figure
 from brokertape.workers.errors import EndpointError
+from brokertape.workers.figures import Figure
 from support.commands import running as running_command
 from support.storages import past_day
 from support.tape_factory import TapeFactory, create_tape, pending, publish

@@ -40,9 +40,19 @@ def test_every_code_has_its_turn(count: int, seconds: int) -> None:
 def test_a_promise_is_kept_and_the_rest_shares_what_is_left() -> None:
     """Among 30 codes, one of 10 s is asked in time, always, and no other starves."""
     codes = [f"HK.{n:05d}" for n in range(30)]
-    asked = drive(Schedule(codes, 1.0, {codes[7]: 10.0}), 1000)
+    asked = drive(Schedule(codes, 1.0, {}, {codes[7]: 10.0}), 1000)
     assert longest_gap(asked, codes[7]) <= 10
     assert max(longest_gap(asked, code) for code in codes) <= 36
+
+
+def test_promises_beyond_the_budget_are_not_made() -> None:
+    """Three in 4 s of one poll a second fit, a fourth does not; what one gives up another may have."""
+    schedule = Schedule()
+    assert [schedule.add(code, 4.0) for code in CODES] == [True, True, True, False]
+    assert schedule.add(CODES[3])
+    assert not schedule.add(CODES[3], 4.0)
+    schedule.remove(CODES[0])
+    assert schedule.add(CODES[3], 4.0)
 
 
 def test_a_code_in_flight_is_not_asked_again() -> None:
@@ -96,7 +106,7 @@ def test_a_resting_market_is_swept_once_and_then_has_a_pulse() -> None:
     assert Counter(code for _, code in asked) == dict.fromkeys(CODES, 3)
     assert {code for now, code in asked if now < 104} == set(CODES)
     assert 0 < schedule.next_due(2100.0) <= 900
-    schedule.wake()
+    schedule.wake(2100.0)
     assert schedule.next_due(2100.0) == 0
     assert len(drive(schedule, 10, start=2100.0)) == 10
 

@@ -29,7 +29,7 @@ Free = Mapping[str, Entry]
 class Schedule:
     """Decides which code is asked next.
 
-    The codes given here count as seen at the first `pick`; those added later are asked first.
+    The codes given here count as seen when it begins; those added later are asked first.
 
     Args:
         codes: The codes to ask for.
@@ -70,12 +70,19 @@ class Schedule:
         """The codes being asked for."""
         return frozenset(self._entries)
 
-    def add(self, code: str, max_staleness_s: float | None = None, weight: float = 1.0) -> None:
-        """Ask for `code` from now on, or change its promise and weight."""
+    def add(self, code: str, max_staleness_s: float | None = None, weight: float = 1.0) -> bool:
+        """Ask for `code` from now on, or change its promise and weight. Whether the promise can be kept.
+
+        More than MOST_PROMISED of the budget is not promised: a promise beyond it is none.
+        """
         entry = self._entries.get(code)
         if entry is None:
             entry = self._entries[code] = Entry(self._knowledge.new_rate())
-        entry.max_staleness_s, entry.weight = max_staleness_s, weight
+        entry.weight, entry.max_staleness_s = weight, None
+        if max_staleness_s is None or self._share_promised() + self._interval_s / max_staleness_s > MOST_PROMISED:
+            return max_staleness_s is None
+        entry.max_staleness_s = max_staleness_s
+        return True
 
     def remove(self, code: str) -> None:
         """Ask no more for `code`; the result of a poll in flight is ignored."""
@@ -110,6 +117,7 @@ class Schedule:
 
     def trade(self, code: str, now: float) -> None:
         """`code` has traded, once or often; of a code without a signal nothing is to be told."""
+        self._begin(now)
         self._knowledge.signal.tell(code, now)
 
     # --- whom to ask --------------------------------------------------------------------------------------------
@@ -175,13 +183,16 @@ class Schedule:
         return entry.seen_at <= self._awake_since
 
     def _capped(self, free: Free, now: float) -> str | None:
-        cap_s = CAP_ROUNDS * len(self._entries) * self._interval_s
+        """Two rounds of what promises leave."""
+        interval_s = self._interval_s / (1 - self._share_promised())
+        cap_s = CAP_ROUNDS * len(self._entries) * interval_s
         deadlines = ((entry.capped_by(cap_s, QUIET_CAPS * cap_s), code) for code, entry in free.items())
-        return most_urgent(deadlines, now, self._interval_s / (1 - self._share_promised()))
+        return most_urgent(deadlines, now, interval_s)
 
     def _share_promised(self) -> float:
-        pins = (entry.max_staleness_s for entry in self._entries.values() if entry.max_staleness_s is not None)
-        return min(sum(self._interval_s / max_staleness_s for max_staleness_s in pins), MOST_PROMISED)
+        """The promises' share of all polls."""
+        promised = (entry.max_staleness_s for entry in self._entries.values() if entry.max_staleness_s is not None)
+        return sum(self._interval_s / max_staleness_s for max_staleness_s in promised)
 
     def _audited(self, free: Free, now: float) -> str | None:
         if self._audits_owed < 1:
@@ -270,14 +281,14 @@ class Schedule:
         )
 
     def _begin(self, now: float) -> None:
-        """What was given at the start counts as seen at the first moment that is told."""
+        """What was given at the start counts as seen one poll before the first moment that is told."""
         if not self._given:
             return
         given, self._given = self._given, {}
         self._knowledge.begin(len(given), now)
         for code, is_signalled in given.items():
             if (entry := self._entries.get(code)) is not None:
-                entry.asked_at = entry.seen_at = now
+                entry.asked_at = entry.seen_at = now - self._interval_s
                 entry.rate = self._knowledge.new_rate()
                 if is_signalled:
                     self._knowledge.follow(code, entry, now)
