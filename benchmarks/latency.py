@@ -148,7 +148,7 @@ class Publisher:
         self._gateway = ReadyReplies(frames)
         self._books = TimedStore(client, Keys())
         clock = SystemClock()
-        window = RedisBudgetStore(client, Keys(), "bench", NO_LIMIT, 5.0, tape_existed=False)
+        window = RedisBudgetStore(client, Keys(), Keys().budget("bench"), NO_LIMIT, 5.0, tape_existed=False)
         self._budget = Budget(window, clock, NO_LIMIT, 5.0, NO_PACE)
         self.poller = Poller(cast("Gateway", self._gateway), self._books, clock, source="/opend/bench")
         self._snapshot = Stamped(Snapshot.of)

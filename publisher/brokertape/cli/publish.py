@@ -20,6 +20,7 @@ from brokertape.publisher.poll import Poller
 from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.service import Publisher
+from brokertape.publisher.snapshots import SNAPSHOT_LIMIT, SNAPSHOT_PACE, Snapshots
 from brokertape.publisher.watch import WatchList, open_tape
 from brokertape.publisher.window import Limit, Pace
 from brokertape.tape.connection import RedisClient, redact
@@ -65,16 +66,22 @@ def assemble(settings: Settings, redis: RedisClient, gateway: Gateway, *, tape_e
     address = settings.gateway.address
     source = f"/opend/{address}"
     watch = WatchList(redis, keys)
+    schedule = Schedule(
+        budget_per_s=settings.budget.limit / limit_of(settings.budget).span_s(),
+        heartbeat_s=settings.publish.heartbeat_s,
+    )
+    snapshots = None
+    if settings.publish.snapshots:
+        looks = snapshot_budget_of(settings, redis, tape_existed=tape_existed)
+        snapshots = Snapshots(gateway, looks, schedule, clock)
     return Publisher(
         name=settings.publish.publisher,
         gateway=gateway,
         gateway_name=address,
         poller=Poller(gateway, BookStore(redis, keys), clock, source=source),
         budget=budget_of(settings, redis, tape_existed=tape_existed),
-        schedule=Schedule(
-            budget_per_s=settings.budget.limit / limit_of(settings.budget).span_s(),
-            heartbeat_s=settings.publish.heartbeat_s,
-        ),
+        schedule=schedule,
+        snapshots=snapshots,
         watch=watch,
         feed=Feed(
             redis, keys, clock, publisher=settings.publish.publisher, account=account_of(settings), source=source
@@ -86,12 +93,19 @@ def assemble(settings: Settings, redis: RedisClient, gateway: Gateway, *, tape_e
 
 def budget_of(settings: Settings, redis: RedisClient, *, tape_existed: bool, lane: Lane = LIVE) -> Budget:
     """The request budget that everybody on this account shares, for requests of `lane`."""
-    limit, timeout_s = limit_of(settings.budget), settings.gateway.request_timeout_s
-    store = RedisBudgetStore(
-        redis, settings.redis.keys, account_of(settings), limit, timeout_s, tape_existed=tape_existed
-    )
+    keys, limit, timeout_s = settings.redis.keys, limit_of(settings.budget), settings.gateway.request_timeout_s
+    window = keys.budget(account_of(settings))
+    store = RedisBudgetStore(redis, keys, window, limit, timeout_s, tape_existed=tape_existed)
     pace = Pace(settings.budget.pace_requests, settings.budget.pace_window_s)
     return Budget(store, SystemClock(), limit, timeout_s, pace, lane)
+
+
+def snapshot_budget_of(settings: Settings, redis: RedisClient, *, tape_existed: bool) -> Budget:
+    """That of market snapshots, which count apart."""
+    keys, timeout_s = settings.redis.keys, settings.gateway.request_timeout_s
+    window = keys.private(f"snapshots:{account_of(settings)}")
+    store = RedisBudgetStore(redis, keys, window, SNAPSHOT_LIMIT, timeout_s, tape_existed=tape_existed)
+    return Budget(store, SystemClock(), SNAPSHOT_LIMIT, timeout_s, Pace(*SNAPSHOT_PACE))
 
 
 def limit_of(settings: BudgetGroup) -> Limit:

@@ -154,6 +154,9 @@ class PublishGroup(Group):
         None, description="Whoever shares a budget has the same; by default the gateway's address"
     )
     heartbeat_s: Positive = Field(900.0, description="How often a code is asked while the market rests")
+    snapshots: bool = Field(
+        True, description="Whether market snapshots (a limit of their own) tell which codes have traded: sooner found"
+    )
 
     @property
     def publisher(self) -> str:

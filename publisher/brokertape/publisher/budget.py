@@ -73,21 +73,21 @@ _BUDGET = Script(resources.files("brokertape.publisher").joinpath("budget.lua").
 class RedisBudgetStore:
     """The window all processes of an account share, on Redis' clock. Raises StoreError.
 
-    `tape_existed` says that the tape is older than this process, so that a missing window is a lost one.
+    `window` is its key: `keys.budget(account)` for polls. `tape_existed` says that the tape is older than this process,
+    so that a missing window is a lost one.
     """
 
     def __init__(
         self,
         client: RedisClient,
         keys: Keys,
-        account: str,
+        window: str,
         limit: Limit,
         timeout_s: float,
         *,
         tape_existed: bool,
     ) -> None:
         self._client = client
-        window = keys.budget(account)
         self._keys = [window, keys.private("server", slot_of=window)]
         self._limit = limit
         self._timeout_s = timeout_s

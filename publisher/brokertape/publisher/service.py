@@ -21,6 +21,7 @@ from brokertape.publisher.interest import MOST_MEMBERS
 from brokertape.publisher.poll import Failed, Outcome, Poller, Seen
 from brokertape.publisher.retention import Trimmer
 from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.snapshots import Snapshots
 from brokertape.publisher.watch import Wanted, WatchList
 from brokertape.tape.errors import DecodeError, StoreError
 from brokertape.tape.events import WatermarkEntry
@@ -74,6 +75,7 @@ class Publisher:
         feed: Feed,
         trimmer: Trimmer,
         clock: Clock,
+        snapshots: Snapshots | None = None,
         intervals: Intervals | None = None,
     ) -> None:
         self._name = name
@@ -86,6 +88,7 @@ class Publisher:
         self._feed = feed
         self._trimmer = trimmer
         self._clock = clock
+        self._snapshots = snapshots
         self._intervals = intervals or Intervals()
         self._is_ready = False
         self._news = asyncio.Event()
@@ -115,6 +118,10 @@ class Publisher:
         yield self._repeat(
             "gateway state", lambda: every.state_s if self._can_poll else every.unready_s, self._look_at_gateway
         )
+        if (snapshots := self._snapshots) is not None:
+            yield self._repeat(
+                "market snapshots", lambda: snapshots.interval_s, lambda: self._look_at_market(snapshots)
+            )
         yield self._repeat("watermark", lambda: every.watermark_s, self._send_watermark)
         yield self._repeat("retention", lambda: every.trim_s, self._trim)
         yield self._repeat("sweep of interest", lambda: every.sweep_s, self._sweep_interest)
@@ -226,6 +233,19 @@ class Publisher:
             self._schedule.wake(self._clock.monotonic_s())
         if self._feed.state_of("market", MARKET) != name:
             await self._feed.status("market", MARKET, name)
+            self._news.set()
+
+    async def _look_at_market(self, snapshots: Snapshots) -> None:
+        if not self._can_poll or self._schedule.is_resting:
+            return
+        news = await snapshots.look()
+        if news is None:
+            return
+        for code in news.halted:
+            await self._tell_trouble(code, "suspended", "it does not trade: it is asked again when it does")
+        for code in news.resumed:
+            await self._feed.status("code", code, "recovered")
+        if news.traded or news.resumed:
             self._news.set()
 
     async def _look_at_watch_list(self) -> None:

@@ -1,5 +1,6 @@
 """What polls and trades have taught, and what a poll is worth by it."""
 
+import math
 from collections.abc import Mapping
 
 from brokertape.publisher.schedule.activity import ActivityClock
@@ -30,9 +31,11 @@ class Knowledge:
         return Rate(self.common.per_s, active_at) if per_s is None else Rate(per_s, active_at, is_known=True)
 
     def follow(self, code: str, entry: Entry, now: float) -> None:
-        """The trades of `code` are told from now on."""
+        """The trades of `code` are told from now on; since it was seen last it may have traded unheard."""
         if entry.trades is None:
             entry.trades = self.signal.codes[code] = Trades(told_since=now)
+            if math.isfinite(entry.seen_at):
+                self.signal.tell(code, now)
 
     def lose(self, code: str, entry: Entry, now: float) -> None:
         """They are not told any more: what they taught of the code is what a blind code's rate begins with."""

@@ -100,8 +100,13 @@ class Schedule:
         if self._resting_since is not None:
             self._resting_since, self._awake_since = None, now
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether the market does not trade."""
+        return self._resting_since is not None
+
     def halt(self, code: str, is_halted: bool = True) -> None:
-        """`code` does not trade, and is not asked; or it trades again."""
+        """`code` does not trade, and is not asked once its list was seen; or it trades again."""
         if (entry := self._entries.get(code)) is not None:
             entry.is_halted = is_halted
 
@@ -142,7 +147,8 @@ class Schedule:
         if not waiting:
             return math.inf
         if self._resting_since is None:
-            return LONGEST_LOOK_S
+            next_mature_s = self._knowledge.signal.next_mature_at() - now
+            return min(max(next_mature_s, TICK_S), LONGEST_LOOK_S)
         return max(TICK_S, min(self._rested_at(entry) for entry in waiting) - now)
 
     def _choose(self, now: float) -> tuple[str, Reason] | None:
@@ -288,11 +294,12 @@ class Schedule:
         self._knowledge.begin(len(given), now)
         for code, is_signalled in given.items():
             if (entry := self._entries.get(code)) is not None:
-                entry.asked_at = entry.seen_at = now - self._interval_s
-                entry.rate = self._knowledge.new_rate()
                 if is_signalled:
                     self._knowledge.follow(code, entry, now)
+                entry.asked_at = entry.seen_at = now - self._interval_s
+                entry.rate = self._knowledge.new_rate()
 
 
 def _is_free(entry: Entry, now: float) -> bool:
-    return entry.picked_at is None and entry.resume_at <= now + TICK_S and not entry.is_halted
+    is_wanted = not entry.is_halted or math.isinf(entry.seen_at)  # of a halted one the list it has, once
+    return is_wanted and entry.picked_at is None and entry.resume_at <= now + TICK_S

@@ -1,0 +1,48 @@
+"""Which codes have traded, told by their day's running volumes. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from brokertape.gateway.values import SecuritySnapshot
+
+
+@dataclass(slots=True)
+class News:
+    """What a market snapshot says that the one before did not."""
+
+    traded: list[str] = field(default_factory=list)
+    halted: list[str] = field(default_factory=list)
+    """Suspended or delisted since."""
+    resumed: list[str] = field(default_factory=list)
+
+
+class Volumes:
+    """The last volume of every code, in shares, and whether it trades at all."""
+
+    def __init__(self) -> None:
+        self._volumes: dict[str, int] = {}
+        self._halted: set[str] = set()
+
+    def take(self, snapshots: Iterable[SecuritySnapshot]) -> News:
+        """Compare with what was taken before; of a code taken for the first time it is not known whether it traded."""
+        news = News()
+        for snapshot in snapshots:
+            self._compare(snapshot, news)
+        return news
+
+    def keep(self, codes: Iterable[str]) -> None:
+        """Forget all others."""
+        kept = set(codes)
+        self._volumes = {code: volume for code, volume in self._volumes.items() if code in kept}
+        self._halted &= kept
+
+    def _compare(self, snapshot: SecuritySnapshot, news: News) -> None:
+        code, before = snapshot.code, self._volumes.get(snapshot.code)
+        is_halted = snapshot.is_suspended or snapshot.is_delisted
+        if is_halted != (code in self._halted):
+            (news.halted if is_halted else news.resumed).append(code)
+            self._halted ^= {code}
+        # A volume that fell is a new day's: whatever it is, it has been traded since.
+        if before is not None and snapshot.volume not in (before, 0):
+            news.traded.append(code)
+        self._volumes[code] = snapshot.volume
