@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from schedule.market import Day
-from schedule.run import Factory
+from schedule.run import INTERVAL_S, Factory
 
 
 class RoundRobin:
@@ -39,20 +39,26 @@ class Oracle:
 
     A poll of a code is worth what it saves against polling it later: `w l a² / 2` when nothing is known but the rate of
     changes `l` and the age `a`; `w p k (k + 1) / (2 m)` when `k` trades of rate `m` have settled since, each of which
-    changed the list with chance `p` (Whittle's index of either). The largest is polled.
+    changed the list with chance `p` (Whittle's index of either). The largest is polled, but for promises that would not
+    hold any more: of those the one that is due first.
     """
 
     def __init__(self, day: Day, signalled: Collection[str]) -> None:
         self._day = day
         self._weights = day.weight_by_number / 2
         self._polled_s = np.zeros(len(day.codes))
+        self._pinned = np.array([day.number[code] for code in day.max_staleness_s], dtype=np.int64)
+        self._promised_s = np.array(list(day.max_staleness_s.values()))
         self._is_signalled = np.isin(np.array(day.codes), list(signalled))
         self._settled = day.settled.of(self._is_signalled[day.settled.code])
         self._waiting = np.zeros(len(day.codes))
         self._seen = 0
 
     def pick(self, now: float) -> str | None:
-        """The code whose poll is worth most."""
+        """The code whose poll is worth most, or is due."""
+        due_s = self._polled_s[self._pinned] + self._promised_s
+        if (np.sort(due_s) < now + INTERVAL_S * np.arange(1, len(due_s) + 1)).any():
+            return self._day.codes[int(self._pinned[due_s.argmin()])]
         rates_per_s = self._day.rates_at(now)
         value = self._weights * rates_per_s * (now - self._polled_s) ** 2
         if len(self._settled):

@@ -152,6 +152,12 @@ def test_promises_are_drawn_with_the_weights() -> None:
     assert not day.weights.keys() & day.max_staleness_s.keys()
 
 
+def test_the_oracle_keeps_promises_too() -> None:
+    """Else ours would be measured against one that has a third more polls to spend."""
+    day = create_day(Scenario(codes=30, changes_per_s=0.5, has_pins=True), seed=1)
+    assert run_day(day, oracle_of(day)).pinned_gap_s <= PIN_S
+
+
 def test_the_chart_names_every_policy_and_draws_what_it_was_given() -> None:
     """A point a policy and number of codes, within the picture."""
     outcomes = {kind: Outcome(10.0, 0, 0, 0, 0) for kind in Signals}
