@@ -1,7 +1,7 @@
 """Time as the market feels it: it runs fast when everything trades more than usual, and slow when nothing does."""
 
 SLOWEST, FASTEST = 0.1, 20.0
-MEMORY = 0.96  # of what is known, after each further poll: the last 25 polls decide
+MEMORY = 0.98  # of what is known, after each further poll: the last 50 polls decide
 FIRST_CHANGES = 5.0  # as if so many had been expected, and found
 
 

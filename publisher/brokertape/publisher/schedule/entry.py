@@ -34,6 +34,17 @@ class Entry:
         """When its promise is broken."""
         return math.inf if self.max_staleness_s is None else self.asked_at + self.max_staleness_s
 
+    @property
+    def has_mature_trades(self) -> bool:
+        """Whether it is known to have traded since it was seen."""
+        return self.trades is not None and self.trades.mature > 0 and math.isfinite(self.seen_at)
+
+    @property
+    def first_rank(self) -> tuple[int, float]:
+        """By this codes that were never seen are asked, the highest first."""
+        traded = 0 if self.trades is None else self.trades.raw + self.trades.mature
+        return traded, self.weight
+
     def capped_by(self, cap_s: float, quiet_cap_s: float) -> float:
         """When it has waited for too long: while its trades are told it is clean until one matures, or nearly so."""
         if self.trades is None:

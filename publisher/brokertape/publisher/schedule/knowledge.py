@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from brokertape.publisher.schedule.activity import ActivityClock
 from brokertape.publisher.schedule.entry import Entry
 from brokertape.publisher.schedule.maturity import Maturity
-from brokertape.publisher.schedule.rates import CommonRate, Rate, fade_of
+from brokertape.publisher.schedule.rates import Rate, UsualRate
 from brokertape.publisher.schedule.rows import changes_of
 from brokertape.publisher.schedule.trades import Signal, Trades
 
@@ -16,19 +16,18 @@ class Knowledge:
 
     def __init__(self) -> None:
         self.activity = ActivityClock()
-        self.common = CommonRate()
+        self.usual = UsualRate()
         self.maturity = Maturity()
         self.signal = Signal(self.maturity)
 
     def begin(self, codes: int, now: float) -> None:
         """So many codes are known to begin with."""
-        self.common.begin(codes)
+        self.usual.begin(codes)
         self.activity.read(now)
 
     def new_rate(self, per_s: float | None = None) -> Rate:
         """Of a code that is new; `per_s` is what was known of it yesterday."""
-        active_at = self.activity.time
-        return Rate(self.common.per_s, active_at) if per_s is None else Rate(per_s, active_at, is_known=True)
+        return Rate(self.activity.time, per_s)
 
     def follow(self, code: str, entry: Entry, now: float) -> None:
         """The trades of `code` are told from now on; since it was seen last it may have traded unheard."""
@@ -47,13 +46,21 @@ class Knowledge:
 
     def indices(self, entries: Mapping[str, Entry], now: float) -> dict[str, float]:
         """What a poll of each code is worth now."""
-        usual_wait_s, speed = self.signal.usual_wait_s(now), self.activity.speed
-        return {code: self._index(entry, usual_wait_s, speed, now) for code, entry in entries.items()}
+        usual_wait_s, usual_per_s, speed = self.signal.usual_wait_s(now), self.usual.per_s, self.activity.speed
+        return {
+            code: entry.weight
+            * (
+                self._blind_value(entry, usual_per_s, speed, now)
+                if entry.trades is None
+                else self.signal.value(entry.trades, usual_wait_s, now)
+            )
+            for code, entry in entries.items()
+        }
 
     def changes_per_s(self, entry: Entry, now: float) -> float:
         """Row changes a second that are expected of a code."""
         if entry.trades is None:
-            return entry.rate.per_s * self.activity.speed
+            return self.activity.speed * entry.rate.per_s(self.usual.per_s, now - entry.asked_at)
         return entry.trades.changes_each * self.signal.trades_per_s(entry.trades, self.signal.usual_wait_s(now), now)
 
     def learn(self, entry: Entry, asked_at: float, changed: bool, rows: int, codes: int) -> bool:
@@ -71,20 +78,17 @@ class Knowledge:
         if entry.trades is not None:
             entry.trades.see(asked_at)
 
-    def _index(self, entry: Entry, usual_wait_s: float, speed: float, now: float) -> float:
-        """Blind: changes come at the rate λ, so λ·a wait after a seconds, and the index is w·λ·a²/2."""
-        if entry.trades is not None:
-            return entry.weight * self.signal.value(entry.trades, usual_wait_s, now)
+    def _blind_value(self, entry: Entry, usual_per_s: float, speed: float, now: float) -> float:
+        """Changes come at the rate λ, so that λ·a wait after a seconds, and a poll is worth λ·a²/2."""
         age_s = now - entry.asked_at
-        return entry.weight * entry.rate.per_s * speed * age_s * age_s / 2
+        return speed * entry.rate.per_s(usual_per_s, age_s) * age_s * age_s / 2
 
     def _learn_of_rate(self, entry: Entry, now_active: float, gap_s: float, changes: float, codes: int) -> None:
-        rate, active_s, fade = entry.rate, now_active - entry.rate.active_at, fade_of(gap_s)
-        expected = rate.per_s * active_s
-        self.common.learn(changes, active_s, fade, codes)
-        rate.learn(changes, active_s, fade, self.common.per_s)
+        rate, active_s = entry.rate, now_active - entry.rate.active_at
+        self.activity.learn(changes, rate.per_s(self.usual.per_s, gap_s) * active_s)
+        rate.learn(changes, active_s, gap_s)
         rate.active_at = now_active
-        self.activity.learn(changes, expected)
+        self.usual.learn(changes, active_s, gap_s, codes)
 
     def _learn_of_trades(self, trades: Trades, asked_at: float, changed: bool, rows: int, changes: float) -> bool:
         was_sent_for_trades = trades.asked_for > 0

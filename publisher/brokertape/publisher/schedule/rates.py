@@ -1,10 +1,15 @@
-"""How often the list of a code changes that nobody speaks for: learnt from what polls find."""
+"""How often the list of a code changes that nobody speaks for: learnt from what polls find.
+
+All rates are row changes per active second, see `ActivityClock`.
+"""
 
 from dataclasses import dataclass
 from math import exp
 
-HORIZON_S = 1200.0  # what was seen so long ago counts for 1/e
-PRIOR_CHANGES = 3.0  # yesterday's rate counts as if so many changes had been seen at it
+RECENT_S = 400.0  # what was seen so long ago counts for 1/e, in what a code is like now
+STEADY_S = 7200.0  # and in what it is like at all
+PRIOR_CHANGES = 2.0  # what is expected of a code weighs as if so many changes had been seen at that rate
+KNOWN_CHANGES = 3.0  # and what was known of it yesterday
 
 
 @dataclass(slots=True)
@@ -19,29 +24,43 @@ class Seen:
         self.changes = fade * self.changes + changes
         self.active_s = fade * self.active_s + active_s
 
+    def per_s(self, expected_per_s: float, fade: float = 1.0) -> float:
+        """The rate, drawn towards what is expected the more the less was seen; of that a share `fade` stays."""
+        return (fade * self.changes + PRIOR_CHANGES) / (fade * self.active_s + PRIOR_CHANGES / expected_per_s)
+
 
 class Rate:
-    """One code's, in row changes per active second."""
+    """One code's: what it does now, drawn towards what it does at all, drawn towards what all codes do.
 
-    __slots__ = ("_seen", "active_at", "per_s")
+    Two memories, because a code has bursts of minutes on top of a size that hardly changes in a day: one memory of
+    any length is 2 to 3 % worse.
+    """
 
-    def __init__(self, per_s: float, active_at: float, *, is_known: bool = False) -> None:
-        self.per_s = per_s
+    __slots__ = ("_recent", "_steady", "active_at")
+
+    def __init__(self, active_at: float, known_per_s: float | None = None) -> None:
         self.active_at = active_at
-        """When it was last seen, on the activity clock."""
-        self._seen = Seen(PRIOR_CHANGES, PRIOR_CHANGES / per_s) if is_known else Seen()
+        """When its list was last seen, on the activity clock."""
+        self._recent = Seen()
+        self._steady = Seen() if known_per_s is None else Seen(KNOWN_CHANGES, KNOWN_CHANGES / known_per_s)
 
-    def learn(self, changes: float, active_s: float, fade: float, usual: float) -> None:
-        """So many changes in so many active seconds; `usual` is the rate of all codes together.
+    @property
+    def has_learnt(self) -> bool:
+        """Whether anything is known of it."""
+        return self._steady.active_s > 0
 
-        What is usual weighs like one change: a code of which nothing was ever found is rare, not dead.
-        """
-        self._seen.add(changes, active_s, fade)
-        self.per_s = (self._seen.changes + 1) / (self._seen.active_s + 1 / usual)
+    def per_s(self, usual_per_s: float, since_s: float) -> float:
+        """The rate `since_s` after it was seen last: what it did then says ever less of what it does now."""
+        return self._recent.per_s(self._steady.per_s(usual_per_s), exp(-since_s / RECENT_S))
+
+    def learn(self, changes: float, active_s: float, gap_s: float) -> None:
+        """So many changes in so many active seconds, which took `gap_s` by the wall."""
+        self._recent.add(changes, active_s, exp(-gap_s / RECENT_S))
+        self._steady.add(changes, active_s, exp(-gap_s / STEADY_S))
 
 
-class CommonRate:
-    """Of all codes together, taken as one: what a code is expected to be like of which little is known."""
+class UsualRate:
+    """Of all codes together, taken as one: what a code is expected to be like of which nothing is known."""
 
     def __init__(self) -> None:
         self.begin(60)
@@ -52,14 +71,9 @@ class CommonRate:
 
     @property
     def per_s(self) -> float:
-        """Row changes per active second of a usual code."""
+        """That rate."""
         return self._seen.changes / self._seen.active_s
 
-    def learn(self, changes: float, active_s: float, fade: float, codes: int) -> None:
-        """One poll of one of so many codes."""
-        self._seen.add(changes, active_s, fade ** (1 / codes))
-
-
-def fade_of(gap_s: float) -> float:
-    """What stays of knowledge after so long."""
-    return exp(-gap_s / HORIZON_S)
+    def learn(self, changes: float, active_s: float, gap_s: float, codes: int) -> None:
+        """One poll of one of so many codes: each poll ages all that is known by its share of a round."""
+        self._seen.add(changes, active_s, exp(-gap_s / codes / RECENT_S))

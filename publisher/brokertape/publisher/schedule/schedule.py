@@ -56,6 +56,7 @@ class Schedule:
         self._knowledge = Knowledge()
         self._audits, self._suspects = Checks(), Checks()
         self._audits_owed = 0.0
+        self._last_reason: Reason | None = None
         self._awake_since = -math.inf
         self._resting_since: float | None = None
         self._given: dict[str, bool] = {}
@@ -135,6 +136,7 @@ class Schedule:
             return None
         code, reason = choice
         self._owe_audits(reason)
+        self._last_reason = reason
         self._entries[code].pick(now, reason)
         return code
 
@@ -154,22 +156,23 @@ class Schedule:
     def _choose(self, now: float) -> tuple[str, Reason] | None:
         self._knowledge.signal.ripen(now)
         free = {code: entry for code, entry in self._entries.items() if _is_free(entry, now)}
-        for reason, rule in self._rules():
-            if free and (code := rule(free, now)) is not None:
+        seen = {code: entry for code, entry in free.items() if not self._is_unseen(entry)}
+        for reason, rule, among in self._rules(free, seen):
+            if among and (code := rule(among, now)) is not None:
                 return code, reason
         return None
 
-    def _rules(self) -> Iterator[tuple[Reason, Callable[[Free, float], str | None]]]:
-        if self._resting_since is not None:
-            yield Reason.HEARTBEAT, self._rested
+    def _rules(self, free: Free, seen: Free) -> Iterator[tuple[Reason, Callable[[Free, float], str | None], Free]]:
+        if self.is_resting:
+            yield Reason.HEARTBEAT, self._rested, free
             return
-        yield Reason.PROMISE, self._promised
-        yield Reason.FIRST, self._unseen
-        yield Reason.CAP, self._capped
-        yield Reason.AUDIT, self._audited
-        yield Reason.INDEX, self._worth_most
-        yield Reason.SUSPECT, self._suspected
-        yield Reason.IDLE, self._idle
+        yield Reason.PROMISE, self._promised, free
+        yield Reason.FIRST, self._unseen, free
+        yield Reason.CAP, self._capped, seen
+        yield Reason.AUDIT, self._audited, seen
+        yield Reason.INDEX, self._worth_most, seen
+        yield Reason.SUSPECT, self._suspected, seen
+        yield Reason.IDLE, self._idle, seen
 
     def _promised(self, free: Free, now: float) -> str | None:
         """A layer of its own: in one queue with the caps, a promise of 10 s was seen to wait for 138 s."""
@@ -177,9 +180,14 @@ class Schedule:
         return most_urgent(deadlines, now, self._interval_s)
 
     def _unseen(self, free: Free, now: float) -> str | None:
-        """Never seen, or not since the market began to trade: the busiest first."""
+        """Never seen, or not since the market began to trade: those that traded first, then those that weigh most.
+
+        Every second poll at most while trades wait elsewhere: a start with hundreds of codes takes minutes.
+        """
+        if self._last_reason is Reason.FIRST and any(entry.has_mature_trades for entry in free.values()):
+            return None
         unseen = [code for code, entry in free.items() if self._is_unseen(entry)]
-        return max(unseen, key=lambda code: free[code].weight * free[code].rate.per_s, default=None)
+        return max(unseen, key=lambda code: free[code].first_rank, default=None)
 
     def _is_unseen(self, entry: Entry) -> bool:
         return self._is_news(entry) and (entry.trades is None or math.isinf(entry.seen_at))

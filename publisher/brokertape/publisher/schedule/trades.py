@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import exp, inf
 
 from brokertape.publisher.schedule.maturity import Maturity
-from brokertape.publisher.schedule.rates import HORIZON_S
 
+HORIZON_S = 300.0  # trades so long ago count for 1/e in how often a code trades
 MOST_QUEUED = 100_000  # trades that are not mature; of more the oldest count as mature
 MOST_ROWS_TOLD = 12  # a poll that found more rows changed says little about how many changes there were
 YIELD_MEMORY = 0.98  # of what is known, after each further poll with trades: the last 50 decide
