@@ -9,7 +9,7 @@ from math import exp
 RECENT_S = 400.0  # what was seen so long ago counts for 1/e, in what a code is like now
 STEADY_S = 7200.0  # and in what it is like at all
 PRIOR_CHANGES = 2.0  # what is expected of a code weighs as if so many changes had been seen at that rate
-KNOWN_CHANGES = 3.0  # and what was known of it yesterday
+KNOWN_CHANGES = 6.0  # and what was known of it yesterday
 
 
 @dataclass(slots=True)

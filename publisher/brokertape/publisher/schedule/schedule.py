@@ -281,15 +281,16 @@ class Schedule:
         return [self._view(code, entry, indices[code], now) for code, entry in self._entries.items()]
 
     def _view(self, code: str, entry: Entry, index: float, now: float) -> CodeView:
-        trades = entry.trades
+        trades, is_new = entry.trades, math.isinf(entry.asked_at)
         return CodeView(
             code=code,
             weight=entry.weight,
-            age_s=None if math.isinf(entry.asked_at) else now - entry.asked_at,
+            age_s=None if is_new else now - entry.asked_at,
             changes_per_h=3600 * self._knowledge.changes_per_s(entry, now),
             trades_waiting=None if trades is None else trades.raw + trades.mature,
-            index=index,
+            index=None if is_new else index,
             reason=entry.reason,
+            is_in_flight=entry.picked_at is not None,
             failures=entry.failures,
             is_halted=entry.is_halted,
         )

@@ -15,8 +15,9 @@ class CodeView:
         age_s: Seconds since it was asked, None if it never was.
         changes_per_h: Row changes an hour that are expected of it at this hour.
         trades_waiting: Trades told since, mature or not; None if nobody tells its trades.
-        index: What a poll of it is worth now, in row changes times seconds times weight.
+        index: What a poll of it is worth now, in row changes times seconds times weight; None if it was never asked.
         reason: Why it was last asked; None if it never was.
+        is_in_flight: Its answer is awaited.
         failures: Failed polls in a row.
         is_halted: It does not trade, and is not asked.
     """
@@ -26,7 +27,8 @@ class CodeView:
     age_s: float | None
     changes_per_h: float
     trades_waiting: int | None
-    index: float
+    index: float | None
     reason: Reason | None
+    is_in_flight: bool
     failures: int
     is_halted: bool
