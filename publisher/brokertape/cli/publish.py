@@ -4,23 +4,26 @@ import asyncio
 import contextlib
 import gc
 import logging
+from collections.abc import Callable, Sequence
 
 from brokertape.cli.gateway_link import check_key, gateway_settings
 from brokertape.cli.redis_link import open_redis
 from brokertape.cli.settings import BudgetGroup, Settings
 from brokertape.gateway.client import GatewayClient
 from brokertape.gateway.errors import NotConnected
-from brokertape.gateway.port import Gateway
+from brokertape.gateway.values import BasicQuote
 from brokertape.publisher.budget import Budget, RedisBudgetStore
 from brokertape.publisher.clock import SystemClock
 from brokertape.publisher.commit import BookStore
 from brokertape.publisher.feed import Feed
 from brokertape.publisher.lane import LIVE, Lane
 from brokertape.publisher.poll import Poller
+from brokertape.publisher.pushed_quotes import PushedQuotes
 from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.service import Publisher
 from brokertape.publisher.snapshots import SNAPSHOT_LIMIT, SNAPSHOT_PACE, Snapshots
+from brokertape.publisher.volume_signal import VolumeSignal, VolumeSource
 from brokertape.publisher.watch import WatchList, open_tape
 from brokertape.publisher.window import Limit, Pace
 from brokertape.tape.connection import RedisClient, redact
@@ -38,7 +41,8 @@ async def publish(settings: Settings, stop: asyncio.Event) -> None:
         InvalidSettings, WrongKey: The gateway's settings cannot be meant, or its RSA key is another.
     """
     target = gateway_settings(settings.gateway)
-    client = GatewayClient(target)
+    inbox = QuoteInbox()
+    client = GatewayClient(target, on_quotes=inbox)
     async with open_redis(settings.redis) as redis:
         tape_existed = await open_tape(redis, settings.redis.keys)
         await check_key(target)
@@ -46,7 +50,7 @@ async def publish(settings: Settings, stop: asyncio.Event) -> None:
         for code in settings.publish.codes:
             await watch.add_missing(code)
         async with client as gateway:
-            publisher = assemble(settings, redis, gateway, tape_existed=tape_existed)
+            publisher = assemble(settings, redis, gateway, inbox, tape_existed=tape_existed)
             logger.info(
                 "publishing from gateway %s to %s",
                 settings.gateway.address,
@@ -60,7 +64,20 @@ async def publish(settings: Settings, stop: asyncio.Event) -> None:
     logger.info("stopped")
 
 
-def assemble(settings: Settings, redis: RedisClient, gateway: Gateway, *, tape_existed: bool) -> Publisher:
+class QuoteInbox:
+    """Where a client puts pushed quotes: it is made before whoever takes them."""
+
+    def __init__(self) -> None:
+        self.take: Callable[[Sequence[BasicQuote]], None] = lambda _: None
+
+    def __call__(self, quotes: Sequence[BasicQuote]) -> None:
+        """These were pushed."""
+        self.take(quotes)
+
+
+def assemble(
+    settings: Settings, redis: RedisClient, gateway: GatewayClient, inbox: QuoteInbox, *, tape_existed: bool
+) -> Publisher:
     """The publisher of `settings` on open connections."""
     keys, clock = settings.redis.keys, SystemClock()
     address = settings.gateway.address
@@ -70,10 +87,15 @@ def assemble(settings: Settings, redis: RedisClient, gateway: Gateway, *, tape_e
         budget_per_s=settings.budget.limit / limit_of(settings.budget).span_s(),
         heartbeat_s=settings.publish.heartbeat_s,
     )
-    snapshots = None
+    signal = VolumeSignal(schedule, clock)
+    sources: list[VolumeSource] = []
     if settings.publish.snapshots:
         looks = snapshot_budget_of(settings, redis, tape_existed=tape_existed)
-        snapshots = Snapshots(gateway, looks, schedule, clock)
+        sources.append(Snapshots(gateway, looks, signal, schedule, clock))
+    if settings.publish.pushed_quotes:
+        pushed = PushedQuotes(gateway, signal, schedule, clock, settings.publish.pushed_quotes)
+        inbox.take = pushed.take
+        sources.append(pushed)
     return Publisher(
         name=settings.publish.publisher,
         gateway=gateway,
@@ -81,7 +103,8 @@ def assemble(settings: Settings, redis: RedisClient, gateway: Gateway, *, tape_e
         poller=Poller(gateway, BookStore(redis, keys), clock, source=source),
         budget=budget_of(settings, redis, tape_existed=tape_existed),
         schedule=schedule,
-        snapshots=snapshots,
+        signal=signal,
+        sources=sources,
         watch=watch,
         feed=Feed(
             redis, keys, clock, publisher=settings.publish.publisher, account=account_of(settings), source=source

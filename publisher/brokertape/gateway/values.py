@@ -142,6 +142,11 @@ class SecuritySnapshot:
         """Whether it has left the exchange."""
         return self.sec_status == DELISTED
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether it cannot be traded."""
+        return self.is_suspended or self.is_delisted
+
 
 @dataclass(frozen=True, slots=True)
 class BasicQuote:
@@ -152,6 +157,11 @@ class BasicQuote:
     volume: int
     turnover: float | None
     is_suspended: bool
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether it cannot be traded."""
+        return self.is_suspended
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ on the way in. An error no loop knows how to live with ends the process; whoever
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from brokertape.gateway.errors import GatewayError, NotAdmitted
@@ -21,7 +22,8 @@ from brokertape.publisher.interest import MOST_MEMBERS
 from brokertape.publisher.poll import Failed, Outcome, Poller, Seen
 from brokertape.publisher.retention import Trimmer
 from brokertape.publisher.schedule import Schedule
-from brokertape.publisher.snapshots import Snapshots
+from brokertape.publisher.volume_signal import VolumeSignal, VolumeSource
+from brokertape.publisher.volumes import News
 from brokertape.publisher.watch import Wanted, WatchList
 from brokertape.tape.errors import DecodeError, StoreError
 from brokertape.tape.events import WatermarkEntry
@@ -75,7 +77,8 @@ class Publisher:
         feed: Feed,
         trimmer: Trimmer,
         clock: Clock,
-        snapshots: Snapshots | None = None,
+        signal: VolumeSignal | None = None,
+        sources: Sequence[VolumeSource] = (),
         intervals: Intervals | None = None,
     ) -> None:
         self._name = name
@@ -88,13 +91,16 @@ class Publisher:
         self._feed = feed
         self._trimmer = trimmer
         self._clock = clock
-        self._snapshots = snapshots
+        self._sources = sources
         self._intervals = intervals or Intervals()
         self._is_ready = False
         self._news = asyncio.Event()
         self._polls: set[asyncio.Task[None]] = set()
         self._refused_told: set[str] = set()
         self._complaints: dict[str, str] = {}
+        self._halts: dict[str, bool] = {}
+        if signal is not None:
+            signal.on_news = self._hear
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop`; then let the polls in flight end, and say goodbye."""
@@ -118,10 +124,10 @@ class Publisher:
         yield self._repeat(
             "gateway state", lambda: every.state_s if self._can_poll else every.unready_s, self._look_at_gateway
         )
-        if (snapshots := self._snapshots) is not None:
-            yield self._repeat(
-                "market snapshots", lambda: snapshots.interval_s, lambda: self._look_at_market(snapshots)
-            )
+        yield self._repeat("halted codes", lambda: every.watch_s, self._tell_halts)
+        for source in self._sources:
+            look = partial(self._look_at_volumes, source)
+            yield self._repeat(source.name, partial(getattr, source, "interval_s"), look)
         yield self._repeat("watermark", lambda: every.watermark_s, self._send_watermark)
         yield self._repeat("retention", lambda: every.trim_s, self._trim)
         yield self._repeat("sweep of interest", lambda: every.sweep_s, self._sweep_interest)
@@ -235,18 +241,23 @@ class Publisher:
             await self._feed.status("market", MARKET, name)
             self._news.set()
 
-    async def _look_at_market(self, snapshots: Snapshots) -> None:
-        if not self._can_poll or self._schedule.is_resting:
-            return
-        news = await snapshots.look()
-        if news is None:
-            return
-        for code in news.halted:
-            await self._tell_trouble(code, "suspended", "it does not trade: it is asked again when it does")
-        for code in news.resumed:
-            await self._feed.status("code", code, "recovered")
-        if news.traded or news.resumed:
-            self._news.set()
+    async def _look_at_volumes(self, source: VolumeSource) -> None:
+        if self._can_poll and not self._schedule.is_resting:
+            await source.look()
+
+    def _hear(self, news: News) -> None:
+        self._halts |= dict.fromkeys(news.halted, True) | dict.fromkeys(news.resumed, False)
+        self._news.set()
+
+    async def _tell_halts(self) -> None:
+        while self._halts:
+            code, is_halted = next(iter(self._halts.items()))
+            if is_halted:
+                await self._tell_trouble(code, "suspended", "it does not trade: it is asked again when it does")
+            else:
+                await self._feed.status("code", code, "recovered")
+            if self._halts.get(code) == is_halted:
+                del self._halts[code]
 
     async def _look_at_watch_list(self) -> None:
         wanted = await self._watch.wanted()
@@ -289,8 +300,7 @@ class Publisher:
         self._warn(
             f"promise of {code}",
             not is_kept,
-            f"{code}: max_staleness_s {want.max_staleness_s:g} is not promised: promises are to take 80 % of the polls "
-            "at most",
+            f"{code}: max_staleness_s {want.max_staleness_s} is not promised: promises may take 80 % of the polls",
         )
 
     async def _send_watermark(self) -> None:

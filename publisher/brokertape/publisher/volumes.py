@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from brokertape.gateway.values import SecuritySnapshot
+from brokertape.gateway.values import BasicQuote, SecuritySnapshot
 
 
 @dataclass(slots=True)
 class News:
-    """What a market snapshot says that the one before did not."""
+    """What volumes say that those before did not."""
 
     traded: list[str] = field(default_factory=list)
     halted: list[str] = field(default_factory=list)
@@ -23,11 +23,11 @@ class Volumes:
         self._volumes: dict[str, int] = {}
         self._halted: set[str] = set()
 
-    def take(self, snapshots: Iterable[SecuritySnapshot]) -> News:
+    def take(self, looks: Iterable[SecuritySnapshot | BasicQuote]) -> News:
         """Compare with what was taken before; of a code taken for the first time it is not known whether it traded."""
         news = News()
-        for snapshot in snapshots:
-            self._compare(snapshot, news)
+        for look in looks:
+            self._compare(look, news)
         return news
 
     def keep(self, codes: Iterable[str]) -> None:
@@ -36,13 +36,12 @@ class Volumes:
         self._volumes = {code: volume for code, volume in self._volumes.items() if code in kept}
         self._halted &= kept
 
-    def _compare(self, snapshot: SecuritySnapshot, news: News) -> None:
-        code, before = snapshot.code, self._volumes.get(snapshot.code)
-        is_halted = snapshot.is_suspended or snapshot.is_delisted
-        if is_halted != (code in self._halted):
-            (news.halted if is_halted else news.resumed).append(code)
+    def _compare(self, look: SecuritySnapshot | BasicQuote, news: News) -> None:
+        code, before = look.code, self._volumes.get(look.code)
+        if look.is_halted != (code in self._halted):
+            (news.halted if look.is_halted else news.resumed).append(code)
             self._halted ^= {code}
         # A volume that fell is a new day's: whatever it is, it has been traded since.
-        if before is not None and snapshot.volume not in (before, 0):
+        if before is not None and look.volume not in (before, 0):
             news.traded.append(code)
-        self._volumes[code] = snapshot.volume
+        self._volumes[code] = look.volume

@@ -26,6 +26,7 @@ from brokertape.publisher.snapshots import (
     SNAPSHOT_PACE,
     Snapshots,
 )
+from brokertape.publisher.volume_signal import VolumeSignal
 from brokertape.publisher.window import Pace
 from brokertape.simulator.virtual_time import VirtualClock, run_virtual
 
@@ -61,7 +62,8 @@ class Place:
         self.schedule = Schedule(CODES)
         store = MemoryBudgetStore(self.clock, SNAPSHOT_LIMIT, 5.0)
         budget = Budget(store, self.clock, SNAPSHOT_LIMIT, 5.0, Pace(*SNAPSHOT_PACE))
-        self.snapshots = Snapshots(cast("Gateway", self.exchange), budget, self.schedule, self.clock)
+        signal = VolumeSignal(self.schedule, self.clock)
+        self.snapshots = Snapshots(cast("Gateway", self.exchange), budget, signal, self.schedule, self.clock)
         self.schedule.next_due(self.clock.monotonic_s())
 
     async def look(self, looks: int = 1) -> None:

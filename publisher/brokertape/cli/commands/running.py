@@ -23,6 +23,7 @@ def publish(
     publish_account: str | None = flags.ACCOUNT,
     publish_name: str | None = setting("publish.name", "--publisher", metavar="NAME"),
     publish_snapshots: bool | None = setting("publish.snapshots", "--snapshots/--no-snapshots"),
+    publish_pushed_quotes: int | None = setting("publish.pushed_quotes", "--pushed-quotes", metavar="NUMBER"),
     gateway_rsa_key_file: Path | None = flags.RSA_KEY,
     gateway_packet_enc_algo: str | None = setting(
         "gateway.packet_enc_algo", "--encryption", metavar="AES_CBC|FTAES_ECB|NONE"

@@ -1,0 +1,69 @@
+"""What volumes say, from whichever source, told to the schedule: who trades, who has traded, who speaks for whom."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from brokertape.gateway.values import BasicQuote, SecuritySnapshot
+from brokertape.publisher.clock import Clock
+from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.volumes import News, Volumes
+
+
+class VolumeSource(Protocol):
+    """Whoever finds out about volumes. `name` is for the log."""
+
+    name: str
+
+    @property
+    def interval_s(self) -> float:
+        """How long to the next look."""
+
+    async def look(self) -> None:
+        """Find out. Raises StoreError."""
+
+
+class VolumeSignal:
+    """Tells `schedule`.
+
+    Args:
+        schedule: Who is told.
+        clock: The schedule's.
+        on_news: Called when something is new.
+    """
+
+    def __init__(self, schedule: Schedule, clock: Clock, on_news: Callable[[News], None] = lambda _: None) -> None:
+        self.on_news = on_news
+        self._schedule = schedule
+        self._clock = clock
+        self._volumes = Volumes()
+        self._spoken_until: dict[str, float] = {}
+
+    def take(self, looks: Sequence[SecuritySnapshot | BasicQuote], valid_s: float) -> None:
+        """These are the volumes now; for `valid_s` from now on they would be told if they changed."""
+        self.speak_for((look.code for look in looks), valid_s)
+        news = self._volumes.take(looks)
+        now = self._clock.monotonic_s()
+        for code in news.traded:
+            self._schedule.trade(code, now)
+        for code in news.halted:
+            self._schedule.halt(code)
+        for code in news.resumed:
+            self._schedule.halt(code, is_halted=False)
+        if news != News():
+            self.on_news(news)
+
+    def speak_for(self, codes: Iterable[str], valid_s: float) -> None:
+        """If these traded it would be told, for `valid_s` from now on."""
+        until = self._clock.monotonic_s() + valid_s
+        for code in codes:
+            self._spoken_until[code] = max(until, self._spoken_until.get(code, until))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Codes that nobody speaks for any more are polled as if nobody ever had."""
+        now, wanted = self._clock.monotonic_s(), self._schedule.codes
+        self._spoken_until = {
+            code: until for code, until in self._spoken_until.items() if until > now and code in wanted
+        }
+        self._volumes.keep(wanted)
+        self._schedule.signal(self._spoken_until.keys(), now)
