@@ -289,7 +289,7 @@ class Publisher:
         self._warn(
             f"promise of {code}",
             not is_kept,
-            f"{code}: max_staleness_s {want.max_staleness_s:g} is not promised: promises are to take 80 % of the polls "
+            f"{code}: max_staleness_s {want.max_staleness_s} is not promised: promises are to take 80 % of the polls "
             "at most",
         )
 
