@@ -19,9 +19,11 @@ from brokertape.publisher.lane import LIVE, Lane
 from brokertape.publisher.poll import Poller
 from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.schedule_store import ScheduleStore
 from brokertape.publisher.service import Publisher
 from brokertape.publisher.snapshots import SNAPSHOT_LIMIT, SNAPSHOT_PACE, Snapshots
 from brokertape.publisher.watch import WatchList, open_tape
+from brokertape.publisher.why import WhyStore
 from brokertape.publisher.window import Limit, Pace
 from brokertape.tape.connection import RedisClient, redact
 
@@ -81,6 +83,8 @@ def assemble(settings: Settings, redis: RedisClient, gateway: Gateway, *, tape_e
         poller=Poller(gateway, BookStore(redis, keys), clock, source=source),
         budget=budget_of(settings, redis, tape_existed=tape_existed),
         schedule=schedule,
+        schedule_store=ScheduleStore(redis, keys),
+        why_store=WhyStore(redis, keys),
         snapshots=snapshots,
         watch=watch,
         feed=Feed(
