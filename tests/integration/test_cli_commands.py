@@ -83,6 +83,21 @@ def test_status_of_a_tape_that_is_well(tape: Tape) -> None:
         assert shown in ended.out
 
 
+def test_status_says_why_codes_are_polled(tape: Tape) -> None:
+    """A line for each code, with its reason, and the same for programs; the verdict and the exit code stay."""
+    wait_until(lambda: "HK.00700" in str(tape.client.get("brokertape:x:why:p")))
+    ended = tape.run("status", "--why")
+    assert (ended.code, ended.err) == (0, ""), ended.out
+    assert re.search(r"HK\.00700 .* (first|index|cap|suspect|idle|audit) +p +\n", ended.out)
+    for shown in ("HK.00005", "the lists are expected to show a trade", "heartbeat: the market rests", "healthy"):
+        assert shown in ended.out
+    state = json.loads(tape.run("status", "--why", "--json").out)
+    (why,) = state["why"]
+    assert why["publisher"] == "p"
+    assert {code["code"] for code in why["codes"]} >= set(CODES.split(","))
+    assert "why" not in json.loads(tape.run("status", "--json").out)
+
+
 async def test_status_of_a_tape_that_is_not(still_tape: str, tmp_path: Path) -> None:
     """Every trouble, and exit code 1: nobody polls, a code was never seen, a group has not read for a long time."""
     async with redis.asyncio.Redis.from_url(still_tape) as client:

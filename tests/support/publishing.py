@@ -10,8 +10,10 @@ from brokertape.publisher.feed import Feed
 from brokertape.publisher.poll import Poller
 from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.schedule_store import ScheduleStore
 from brokertape.publisher.service import Intervals, Publisher
 from brokertape.publisher.watch import WatchList
+from brokertape.publisher.why import WhyStore
 from brokertape.publisher.window import Limit, Pace
 from brokertape.tape.connection import RedisClient
 from brokertape.tape.keys import Keys
@@ -53,6 +55,8 @@ def assemble(
         poller=poller,
         budget=budget,
         schedule=schedule,
+        schedule_store=ScheduleStore(client, KEYS),
+        why_store=WhyStore(client, KEYS),
         watch=watch,
         feed=Feed(client, KEYS, clock, publisher=name, account="test", source="/opend/test"),
         trimmer=Trimmer(client, KEYS, Retention()),

@@ -21,10 +21,12 @@ from brokertape.publisher.poll import Poller
 from brokertape.publisher.pushed_quotes import PushedQuotes
 from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.schedule_store import ScheduleStore
 from brokertape.publisher.service import Publisher
 from brokertape.publisher.snapshots import SNAPSHOT_LIMIT, SNAPSHOT_PACE, Snapshots
 from brokertape.publisher.volume_signal import VolumeSignal, VolumeSource
 from brokertape.publisher.watch import WatchList, open_tape
+from brokertape.publisher.why import WhyStore
 from brokertape.publisher.window import Limit, Pace
 from brokertape.tape.connection import RedisClient, redact
 
@@ -105,6 +107,8 @@ def assemble(
         schedule=schedule,
         signal=signal,
         sources=sources,
+        schedule_store=ScheduleStore(redis, keys),
+        why_store=WhyStore(redis, keys),
         watch=watch,
         feed=Feed(
             redis, keys, clock, publisher=settings.publish.publisher, account=account_of(settings), source=source

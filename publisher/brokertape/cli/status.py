@@ -18,17 +18,24 @@ from brokertape.cli.redis_link import find_keys, open_redis
 from brokertape.cli.settings import Settings
 from brokertape.cli.tape_state import read_tape_state
 from brokertape.cli.watch import wanted_by
+from brokertape.cli.why_table import why_data, why_view
+from brokertape.publisher.why import Why, WhyStore
 from brokertape.tape.wording import plain
 
 
-async def status(settings: Settings, *, as_json: bool) -> int:
-    """Print the state of the tape; 1 if it is unhealthy."""
+async def status(settings: Settings, *, should_tell_why: bool, as_json: bool) -> int:
+    """Print the state of the tape, or why its publishers ask for what they do; 1 if it is unhealthy."""
+    whys: list[Why] | None = None
     async with open_redis(settings.redis) as client:
-        tape = await read_tape_state(client, await find_keys(client, settings.redis), settings.budget)
+        keys = await find_keys(client, settings.redis)
+        tape = await read_tape_state(client, keys, settings.budget)
+        if should_tell_why:
+            whys = await WhyStore(client, keys).read(lease.publisher for lease in tape.leases)
     if as_json:
-        print(json.dumps(as_data(tape), ensure_ascii=False))  # noqa: T201
+        data = as_data(tape) if whys is None else as_data(tape) | {"why": why_data(whys)}
+        print(json.dumps(data, ensure_ascii=False))  # noqa: T201
     else:
-        Console().print(_view(tape))
+        Console().print(_view(tape, whys))
     return UNHEALTHY if troubles(tape) else OK
 
 
@@ -44,10 +51,11 @@ def as_data(tape: TapeState) -> dict[str, Any]:
     }
 
 
-def _view(tape: TapeState) -> RenderableType:
+def _view(tape: TapeState, whys: Sequence[Why] | None) -> RenderableType:
     found = troubles(tape)
     verdict = [Text(f"unhealthy: {plain(line)}", "red") for line in found] or [Text("healthy", "green")]
-    return Group(*_tables(tape), *verdict)
+    shown = _tables(tape) if whys is None else why_view(whys, [lease.publisher for lease in tape.leases])
+    return Group(*shown, *verdict)
 
 
 def _tables(tape: TapeState) -> Iterator[Table]:

@@ -1,7 +1,8 @@
 """The publisher: one loop that spends the budget, and slow ones that keep it informed.
 
 Crash-only. The book in Redis is the only memory, so there is nothing to save on the way out and nothing to recover
-on the way in. An error no loop knows how to live with ends the process; whoever runs it starts it again.
+on the way in: what the schedule has learnt is kept beside it, and can be learnt again. An error no loop knows how to
+live with ends the process; whoever runs it starts it again.
 """
 
 import asyncio
@@ -22,9 +23,11 @@ from brokertape.publisher.interest import MOST_MEMBERS
 from brokertape.publisher.poll import Failed, Outcome, Poller, Seen
 from brokertape.publisher.retention import Trimmer
 from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.schedule_store import ScheduleStore
 from brokertape.publisher.volume_signal import VolumeSignal, VolumeSource
 from brokertape.publisher.volumes import News
 from brokertape.publisher.watch import Wanted, WatchList
+from brokertape.publisher.why import WhyStore, why_of
 from brokertape.tape.errors import DecodeError, StoreError
 from brokertape.tape.events import WatermarkEntry
 from brokertape.tape.tasks import end_tasks
@@ -55,6 +58,8 @@ class Intervals:
     lease_s: float = LEASE_S / 3
     trim_s: float = 60.0
     sweep_s: float = 60.0
+    why_s: float = 5.0
+    save_s: float = 60.0
     stop_s: float = 6.0
 
 
@@ -73,6 +78,8 @@ class Publisher:
         poller: Poller,
         budget: Budget,
         schedule: Schedule,
+        schedule_store: ScheduleStore,
+        why_store: WhyStore,
         watch: WatchList,
         feed: Feed,
         trimmer: Trimmer,
@@ -87,6 +94,8 @@ class Publisher:
         self._poller = poller
         self._budget = budget
         self._schedule = schedule
+        self._schedule_store = schedule_store
+        self._why_store = why_store
         self._watch = watch
         self._feed = feed
         self._trimmer = trimmer
@@ -105,6 +114,7 @@ class Publisher:
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop`; then let the polls in flight end, and say goodbye."""
         await self._feed.load()
+        await self._recall()
         await self._feed.status("publisher", self._name, "joined")
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -112,6 +122,7 @@ class Publisher:
                 await stop.wait()
                 await end_tasks(loops)
                 await self._finish_polls()
+            await self._save_at_end()
         finally:
             logger.info("what came of the polls: %s", self._poller.counts)
             await self._leave()
@@ -129,6 +140,8 @@ class Publisher:
             look = partial(self._look_at_volumes, source)
             yield self._repeat(source.name, partial(getattr, source, "interval_s"), look)
         yield self._repeat("watermark", lambda: every.watermark_s, self._send_watermark)
+        yield self._repeat("why codes are asked", lambda: every.why_s, self._tell_why)
+        yield self._repeat("what was learnt", lambda: every.save_s, self._save)
         yield self._repeat("retention", lambda: every.trim_s, self._trim)
         yield self._repeat("sweep of interest", lambda: every.sweep_s, self._sweep_interest)
 
@@ -315,6 +328,13 @@ class Publisher:
             }
         )
 
+    async def _tell_why(self) -> None:
+        now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
+        await self._why_store.tell(why_of(self._schedule, publisher=self._name, now_s=now_s, now_ms=now_ms))
+
+    async def _save(self) -> None:
+        await self._schedule_store.save(self._schedule.learned(), self._clock.now_ms())
+
     async def _trim(self) -> None:
         await self._trimmer.trim(self._clock.now_ms())
 
@@ -322,7 +342,19 @@ class Publisher:
         if swept := await self._watch.interest.sweep():
             logger.debug("%d expired members of the interest deleted", swept)
 
-    # --- the end ------------------------------------------------------------------------------------------------
+    # --- the begin and the end ----------------------------------------------------------------------------------
+
+    async def _recall(self) -> None:
+        try:
+            self._schedule.recall(await self._schedule_store.load(self._clock.now_ms()))
+        except StoreError as error:
+            logger.warning("what the schedule had learnt is not known, it learns anew: %s", error)
+
+    async def _save_at_end(self) -> None:
+        try:
+            await self._save()
+        except StoreError as error:
+            logger.warning("what the schedule has learnt is not saved: %s", error)
 
     async def _finish_polls(self) -> None:
         if self._polls:

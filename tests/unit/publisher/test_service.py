@@ -1,11 +1,14 @@
 """The publisher's loops, in virtual time, on a gateway and a Redis in memory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from brokertape.gateway.values import BrokerItem, BuySellType, MarketState, TopTenBrokers
+from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.service import MOST_REFUSED_TOLD
+from brokertape.publisher.why import WhyStore
 from brokertape.simulator.fixed_market import FixedMarket
 from brokertape.simulator.in_memory import InMemoryGateway
 from brokertape.simulator.instruments import HANG_SENG_INDEX, KNOWN, Instrument
@@ -70,6 +73,21 @@ def play(act: Act, **limits: Any) -> None:
             await scene.client.aclose()
 
     run_virtual(main())
+
+
+@asynccontextmanager
+async def another_publisher(scene: Scene) -> AsyncIterator[Bench]:
+    """A second one on the same tape, as on the day after."""
+    bench, stop = assemble(scene.client, scene.gateway, scene.clock, name="p2"), asyncio.Event()
+    publishing = asyncio.create_task(bench.publisher.run(stop))
+    yield bench
+    stop.set()
+    await publishing
+
+
+def changes_per_h(schedule: Schedule, now: float) -> dict[str, float]:
+    """What a schedule expects of every code."""
+    return {view.code: view.changes_per_h for view in schedule.views(now)}
 
 
 def test_a_change_is_told_and_an_equal_poll_is_not() -> None:
@@ -275,5 +293,55 @@ def test_watermarks_tell_how_far_every_code_was_seen() -> None:
         codes = marks[-1].data.codes  # type: ignore[union-attr]
         assert set(codes) == set(CODES)
         assert all(scene.clock.now_ms() - mark.observed_at < 10_000 for mark in codes.values())
+
+    play(act)
+
+
+def test_what_a_schedule_has_learnt_is_known_to_the_next_publisher() -> None:
+    """From its first poll on; of a code that is asked for later as well."""
+
+    async def act(scene: Scene) -> None:
+        for volume in range(1, 20):
+            scene.show(CODES[0], volume)
+            await scene.clock.sleep(4)
+        learnt = scene.bench.schedule.learned().codes
+        await scene.bench.watch.remove(CODES[0])
+        async with another_publisher(scene) as bench:
+            await scene.clock.sleep(0.1)
+            assert bench.schedule.codes == set(CODES[1:])
+            await scene.bench.watch.add_missing(CODES[0])
+            await scene.clock.sleep(1)
+            expected = changes_per_h(bench.schedule, scene.clock.monotonic_s())
+        assert learnt.keys() == set(CODES)
+        assert expected[CODES[0]] > 2 * expected[CODES[1]]
+
+    play(act)
+
+
+def test_a_schedule_that_cannot_be_read_or_saved_is_lived_with() -> None:
+    """The publisher learns anew, says it, and polls."""
+
+    async def act(scene: Scene) -> None:
+        await scene.client.set(KEYS.private("schedule"), "no hash")
+        async with another_publisher(scene) as bench:
+            await scene.clock.sleep(70)
+            views = bench.schedule.views(scene.clock.monotonic_s())
+            assert [view.code for view in views if view.age_s is None] == []
+        assert await scene.kinds(CODES[0]) == ["baseline"]
+
+    play(act)
+
+
+def test_why_codes_are_asked_is_told_while_it_runs() -> None:
+    """Every code with its reason, and the lag; half a minute after its end it is gone."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(20)
+        (why,) = await WhyStore(scene.client, KEYS).read(["p1", "p2"])
+        assert (why.publisher, why.lag_s) == ("p1", 3.0)
+        assert scene.clock.now_ms() - why.told_at <= 5_000
+        assert {code.code for code in why.codes} == set(CODES)
+        assert {code.reason for code in why.codes} <= {"first", "index", "cap", "idle"}
+        assert 0 < await scene.client.ttl(KEYS.private("why:p1")) <= 30
 
     play(act)

@@ -72,6 +72,9 @@ def book(
 @commands.command()
 def status(
     context: typer.Context,
+    should_tell_why: bool = typer.Option(
+        False, "--why", help="Why each code is polled when it is, instead: rates, ages, indices, reasons."
+    ),
     as_json: bool = flags.AS_JSON,
     redis_url: str | None = flags.REDIS,
     redis_prefix: str | None = flags.PREFIX,
@@ -85,7 +88,7 @@ def status(
     """
     from brokertape.cli.status import status as work
 
-    return start_short(context, partial(work, as_json=as_json))
+    return start_short(context, partial(work, should_tell_why=should_tell_why, as_json=as_json))
 
 
 @commands.command()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from brokertape.publisher.schedule.activity import ActivityClock
 from brokertape.publisher.schedule.entry import Entry
+from brokertape.publisher.schedule.learned import CodeLearned, Learned, Memory
 from brokertape.publisher.schedule.maturity import Maturity
 from brokertape.publisher.schedule.rates import Rate, UsualRate
 from brokertape.publisher.schedule.rows import changes_of
@@ -19,30 +20,60 @@ class Knowledge:
         self.usual = UsualRate()
         self.maturity = Maturity()
         self.signal = Signal(self.maturity)
+        self.memory = Memory()
 
     def begin(self, codes: int, now: float) -> None:
         """So many codes are known to begin with."""
-        self.usual.begin(codes)
+        if self.memory.usual_per_s is None:
+            self.usual.begin(codes)
         self.activity.read(now)
 
-    def new_rate(self, per_s: float | None = None) -> Rate:
-        """Of a code that is new; `per_s` is what was known of it yesterday."""
-        return Rate(self.activity.time, per_s)
+    def new_rate(self, code: str) -> Rate:
+        """Of a code that is new, or is back."""
+        return Rate(self.activity.time, self.memory.of(code).per_s)
 
     def follow(self, code: str, entry: Entry, now: float) -> None:
         """The trades of `code` are told from now on; since it was seen last it may have traded unheard."""
         if entry.trades is None:
+            self.remember(code, entry)
             entry.trades = self.signal.codes[code] = Trades(told_since=now)
+            entry.trades.recall(self.memory.of(code).changes_each)
             if math.isfinite(entry.seen_at):
                 self.signal.tell(code, now)
 
     def lose(self, code: str, entry: Entry, now: float) -> None:
         """They are not told any more: what they taught of the code is what a blind code's rate begins with."""
+        self.remember(code, entry)
         trades = self.signal.codes.pop(code, None)
         if trades is not None:
             speed, usual_wait_s = self.activity.speed, self.signal.usual_wait_s(now)
             per_s = trades.changes_each * self.signal.trades_per_s(trades, usual_wait_s, now) / speed
-            entry.rate, entry.trades = self.new_rate(per_s or None), None
+            entry.rate, entry.trades = Rate(self.activity.time, per_s or None), None
+
+    def recall(self, learned: Learned, entries: Mapping[str, Entry]) -> None:
+        """What was known yesterday; what polls have taught since stands."""
+        self.memory.keep_all(learned.codes)
+        self.maturity.recall(learned.checked_lag_s)
+        if (usual_per_s := self.memory.usual_per_s) is not None:
+            self.usual.recall(usual_per_s)
+        for code, entry in entries.items():
+            if entry.rate.taught_per_s(self.usual.per_s) is None:
+                entry.rate = Rate(entry.rate.active_at, self.memory.of(code).per_s)
+            if entry.trades is not None:
+                entry.trades.recall(self.memory.of(code).changes_each)
+
+    def learned(self, entries: Mapping[str, Entry]) -> Learned:
+        """What is to be known tomorrow."""
+        for code, entry in entries.items():
+            self.remember(code, entry)
+        return Learned(codes=dict(self.memory.codes), lag_s=self.maturity.lag_s)
+
+    def remember(self, code: str, entry: Entry) -> None:
+        """What `code` has taught so far: of the two, what is learnt in the way it is followed now."""
+        if entry.trades is None:
+            self.memory.keep(code, CodeLearned(per_s=entry.rate.taught_per_s(self.usual.per_s)))
+        elif entry.trades.has_taught:
+            self.memory.keep(code, CodeLearned(changes_each=entry.trades.changes_each))
 
     def indices(self, entries: Mapping[str, Entry], now: float) -> dict[str, float]:
         """What a poll of each code is worth now."""

@@ -22,6 +22,11 @@ class Maturity:
         """How long after a poll another one can tell whether the list came late."""
         return max(10.0, 2 * self.lag_s)
 
+    def recall(self, lag_s: float | None) -> None:
+        """The lag that was learnt yesterday, if any: to find it again would cost the changes of a day."""
+        if lag_s is not None:
+            self.lag_s = min(max(lag_s, SHORTEST_S), LONGEST_S)
+
     def learn(self, changed: bool, since_trade_s: float) -> None:
         """A list was polled that no trade had been seen for since the poll before, the last one so long ago."""
         if since_trade_s > self.lag_s + GRACE_S:

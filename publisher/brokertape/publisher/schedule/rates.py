@@ -36,18 +36,23 @@ class Rate:
     any length is 2 to 3 % worse.
     """
 
-    __slots__ = ("_recent", "_steady", "active_at")
+    __slots__ = ("_known_per_s", "_recent", "_steady", "active_at")
 
     def __init__(self, active_at: float, known_per_s: float | None = None) -> None:
         self.active_at = active_at
         """When its list was last seen, on the activity clock."""
+        self._known_per_s = known_per_s
         self._recent = Seen()
         self._steady = Seen() if known_per_s is None else Seen(KNOWN_CHANGES, KNOWN_CHANGES / known_per_s)
 
-    @property
-    def has_learnt(self) -> bool:
-        """Whether anything is known of it."""
-        return self._steady.active_s > 0
+    def taught_per_s(self, usual_per_s: float) -> float | None:
+        """What is worth remembering of it; None until a change was seen, or one would have been, were it a usual code.
+
+        Drawn towards what was known of it before, if anything was: restarts alone must not make it a usual one.
+        """
+        if self._steady.changes + usual_per_s * self._steady.active_s < 1:
+            return None
+        return self._steady.per_s(self._known_per_s or usual_per_s)
 
     def per_s(self, usual_per_s: float, since_s: float) -> float:
         """The rate `since_s` after it was seen last: what it did then says ever less of what it does now."""
@@ -73,6 +78,10 @@ class UsualRate:
     def per_s(self) -> float:
         """That rate."""
         return self._seen.changes / self._seen.active_s
+
+    def recall(self, per_s: float) -> None:
+        """What was known of all codes yesterday, until something is known of today."""
+        self._seen = Seen(1.0, 1.0 / per_s)
 
     def learn(self, changes: float, active_s: float, gap_s: float, codes: int) -> None:
         """One poll of one of so many codes: each poll ages all that is known by its share of a round."""

@@ -11,6 +11,7 @@ from brokertape.publisher.schedule.checks import Checks
 from brokertape.publisher.schedule.deadlines import most_urgent
 from brokertape.publisher.schedule.entry import Entry
 from brokertape.publisher.schedule.knowledge import Knowledge
+from brokertape.publisher.schedule.learned import Learned
 from brokertape.publisher.schedule.reasons import Reason
 from brokertape.publisher.schedule.view import CodeView
 
@@ -78,7 +79,7 @@ class Schedule:
         """
         entry = self._entries.get(code)
         if entry is None:
-            entry = self._entries[code] = Entry(self._knowledge.new_rate())
+            entry = self._entries[code] = Entry(self._knowledge.new_rate(code))
         entry.weight, entry.max_staleness_s = weight, None
         if max_staleness_s is None or self._share_promised() + self._interval_s / max_staleness_s > MOST_PROMISED:
             return max_staleness_s is None
@@ -87,7 +88,8 @@ class Schedule:
 
     def remove(self, code: str) -> None:
         """Ask no more for `code`; the result of a poll in flight is ignored."""
-        self._entries.pop(code, None)
+        if (entry := self._entries.pop(code, None)) is not None:
+            self._knowledge.remember(code, entry)
         self._knowledge.signal.codes.pop(code, None)
 
     def rest(self, now: float) -> None:
@@ -238,6 +240,10 @@ class Schedule:
         is_swept = self._resting_since is None or entry.asked_at >= self._resting_since
         return max(entry.resume_at, entry.asked_at + self._heartbeat_s if is_swept else -math.inf)
 
+    def _is_swept(self, entry: Entry) -> bool:
+        """Whether it was seen since the market came to rest: that lists stand still at night teaches nothing."""
+        return self._resting_since is not None and entry.seen_at >= self._resting_since
+
     # --- what came of it ----------------------------------------------------------------------------------------
 
     def result(self, code: str, now: float, changed: bool, rows: int) -> None:
@@ -249,7 +255,7 @@ class Schedule:
         if entry is None:
             return
         asked_at = entry.answer(now)
-        if self._is_news(entry):
+        if self._is_news(entry) or self._is_swept(entry):
             self._knowledge.look(entry, asked_at)
         elif self._knowledge.learn(entry, asked_at, changed, rows, len(self._entries)):
             self._audits.add(code, asked_at)
@@ -274,6 +280,19 @@ class Schedule:
             entry.picked_at = None
 
     # --- what it knows ------------------------------------------------------------------------------------------
+
+    def learned(self) -> Learned:
+        """What is worth knowing tomorrow: of every code that taught something, also of those not asked for any more."""
+        return self._knowledge.learned(self._entries)
+
+    def recall(self, learned: Learned) -> None:
+        """Begin with what was learnt yesterday, for codes that are added later as well. What cannot be is ignored."""
+        self._knowledge.recall(learned, self._entries)
+
+    @property
+    def lag_s(self) -> float:
+        """How many seconds after a trade it expects the list to show it."""
+        return self._knowledge.maturity.lag_s
 
     def views(self, now: float) -> list[CodeView]:
         """Every code as the schedule sees it."""
@@ -306,7 +325,7 @@ class Schedule:
                 if is_signalled:
                     self._knowledge.follow(code, entry, now)
                 entry.asked_at = entry.seen_at = now - self._interval_s
-                entry.rate = self._knowledge.new_rate()
+                entry.rate = self._knowledge.new_rate(code)
 
 
 def _is_free(entry: Entry, now: float) -> bool:

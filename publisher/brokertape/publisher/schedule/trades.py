@@ -33,6 +33,8 @@ class Trades:
     changes: float = FIRST_YIELD
     asked: float = FIRST_YIELD
     """Row changes that polls found, and the trades they were sent for."""
+    has_taught: bool = False
+    """Whether any poll found out about it."""
 
     @property
     def is_quiet(self) -> bool:
@@ -60,6 +62,12 @@ class Trades:
         if rows <= MOST_ROWS_TOLD:
             self.changes = YIELD_MEMORY * self.changes + changes
             self.asked = YIELD_MEMORY * self.asked + self.asked_for
+            self.has_taught = True
+
+    def recall(self, changes_each: float | None) -> None:
+        """What was known of it yesterday weighs like what is expected of any code, unless today taught better."""
+        if changes_each is not None and not self.has_taught:
+            self.changes, self.asked = FIRST_YIELD * changes_each, FIRST_YIELD
 
     def see(self, asked_at: float) -> None:
         """The list was polled at `asked_at`: what was mature then is seen."""
