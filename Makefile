@@ -59,7 +59,7 @@ format: $(INSTALLED)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALLED)  ## budget use, cost per poll, latency by stage, rates of subscriber, workers, storage and rules, delay of the schedule
+bench: $(INSTALLED)  ## budget use, cost per poll, latency by stage, rates of subscriber, workers, storage and rules, delay of the schedule, freshness beside the vendor's SDK
 	$(BIN)/python benchmarks $(ARGS)
 
 proto: $(INSTALLED)  ## generate the gateway's messages from our .proto files

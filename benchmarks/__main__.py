@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # servers, prox
 import alert_delay
 import alerts
 import budget
+import freshness
 import history
 import latency
 import pipeline
@@ -18,7 +19,10 @@ import subscriber
 import workers
 from brokertape.publisher.schedule import Schedule
 
-NAMES = ("pipeline", "latency", "subscriber", "workers", "storage", "alerts", "budget", "history", "schedule")
+NAMES = (
+    *("pipeline", "latency", "subscriber", "workers", "storage"),
+    *("alerts", "budget", "history", "schedule", "freshness"),
+)
 
 
 def numbers(text: str) -> list[int]:
@@ -52,6 +56,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=numbers, default="11,12,13", help="schedule: the days of each cell")
     parser.add_argument("--cells", choices=schedule.report.CELLS, default="few", help="schedule: how much is run")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="schedule: draw the delays into an SVG file")
+    parser.add_argument("--minutes", type=float, default=7, help="freshness: real minutes a seed; by default 21 in all")
+    parser.add_argument("--fresh-seeds", type=numbers, default="21,22,23", help="freshness: the markets, one by one")
+    parser.add_argument("--blind", action="store_true", help="freshness: also without market snapshots, side by side")
     return parser
 
 
@@ -78,6 +85,8 @@ def main() -> None:
         history.run(arguments.hours, arguments.minute)
     if "schedule" in names:
         schedule.report.run(arguments.seeds, Schedule, arguments.cells, arguments.plot)
+    if "freshness" in names:
+        freshness.run(arguments.minutes, arguments.fresh_seeds, arguments.blind)
 
 
 if __name__ == "__main__":
