@@ -36,8 +36,8 @@ class Entry:
 
     @property
     def has_mature_trades(self) -> bool:
-        """Whether it is known to have traded since it was seen."""
-        return self.trades is not None and self.trades.mature > 0 and math.isfinite(self.seen_at)
+        """Whether it is known to have traded since it was seen, if it was, and its list can show it."""
+        return self.trades is not None and self.trades.mature > 0
 
     @property
     def first_rank(self) -> tuple[int, float]:

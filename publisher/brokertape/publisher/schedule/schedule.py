@@ -18,6 +18,7 @@ from brokertape.publisher.schedule.view import CodeView
 TICK_S = 0.001  # due within a tick is due: a wait shorter than that is rounding, and may never end
 HEARTBEAT_S = 900.0
 CAP_ROUNDS = 2.0  # no code waits for longer; at 1.5 the mean delay grows by up to 2.5 %, at 2 by nothing
+FIRST_EVERY = 4  # polls, while trades wait: one for a code that nobody has seen
 QUIET_CAPS = 5.0  # so many caps longer if its trades are told and there are none
 IDLE_ROUNDS = 4.0
 AUDITED_SHARE = 0.02  # of all polls
@@ -57,7 +58,7 @@ class Schedule:
         self._knowledge = Knowledge()
         self._audits, self._suspects = Checks(), Checks()
         self._audits_owed = 0.0
-        self._last_reason: Reason | None = None
+        self._since_first = FIRST_EVERY
         self._awake_since = -math.inf
         self._resting_since: float | None = None
         self._given: dict[str, bool] = {}
@@ -138,7 +139,7 @@ class Schedule:
             return None
         code, reason = choice
         self._owe_audits(reason)
-        self._last_reason = reason
+        self._since_first = 1 if self._is_unseen(self._entries[code]) else self._since_first + 1
         self._entries[code].pick(now, reason)
         return code
 
@@ -158,21 +159,25 @@ class Schedule:
     def _choose(self, now: float) -> tuple[str, Reason] | None:
         self._knowledge.signal.ripen(now)
         free = {code: entry for code, entry in self._entries.items() if _is_free(entry, now)}
-        seen = {code: entry for code, entry in free.items() if not self._is_unseen(entry)}
-        for reason, rule, among in self._rules(free, seen):
+        for reason, rule, among in self._rules(free):
             if among and (code := rule(among, now)) is not None:
                 return code, reason
         return None
 
-    def _rules(self, free: Free, seen: Free) -> Iterator[tuple[Reason, Callable[[Free, float], str | None], Free]]:
+    def _rules(self, free: Free) -> Iterator[tuple[Reason, Callable[[Free, float], str | None], Free]]:
         if self.is_resting:
             yield Reason.HEARTBEAT, self._rested, free
             return
+        unseen = {code: entry for code, entry in free.items() if self._is_unseen(entry)}
+        seen = {code: entry for code, entry in free.items() if code not in unseen}
+        traded = {code: entry for code, entry in free.items() if entry.has_mature_trades}
         yield Reason.PROMISE, self._promised, free
-        yield Reason.FIRST, self._unseen, free
+        if self._since_first >= FIRST_EVERY or not traded:
+            yield Reason.FIRST, self._unseen, unseen
         yield Reason.CAP, self._capped, seen
         yield Reason.AUDIT, self._audited, seen
-        yield Reason.INDEX, self._worth_most, seen
+        yield Reason.INDEX, self._worth_most, seen | traded
+        yield Reason.FIRST, self._unseen, unseen
         yield Reason.SUSPECT, self._suspected, seen
         yield Reason.IDLE, self._idle, seen
 
@@ -182,14 +187,12 @@ class Schedule:
         return most_urgent(deadlines, now, self._interval_s)
 
     def _unseen(self, free: Free, now: float) -> str | None:
-        """Never seen, or not since the market began to trade: those that traded first, then those that weigh most.
+        """Never seen, or not since the market began to trade: those that weigh most first.
 
-        Every second poll at most while trades wait elsewhere: a start with hundreds of codes takes minutes.
+        Every fourth poll while trades wait: a start with hundreds of codes takes minutes, and those that trade are
+        worth more than those that do not, seen or not.
         """
-        if self._last_reason is Reason.FIRST and any(entry.has_mature_trades for entry in free.values()):
-            return None
-        unseen = [code for code, entry in free.items() if self._is_unseen(entry)]
-        return max(unseen, key=lambda code: free[code].first_rank, default=None)
+        return max(free, key=lambda code: free[code].first_rank)
 
     def _is_unseen(self, entry: Entry) -> bool:
         return self._is_news(entry) and (entry.trades is None or math.isinf(entry.seen_at))
