@@ -12,6 +12,8 @@ from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.schedule_store import ScheduleStore
 from brokertape.publisher.service import Intervals, Publisher
+from brokertape.publisher.snapshots import SNAPSHOT_LIMIT, SNAPSHOT_PACE, Snapshots
+from brokertape.publisher.volume_signal import VolumeSignal
 from brokertape.publisher.watch import WatchList
 from brokertape.publisher.why import WhyStore
 from brokertape.publisher.window import Limit, Pace
@@ -41,13 +43,18 @@ def assemble(
     limit: Limit = Limit(),  # noqa: B008 - frozen
     timeout_s: float = 5.0,
     intervals: Intervals | None = None,
+    with_snapshots: bool = False,
 ) -> Bench:
-    """A publisher on a budget in memory."""
+    """A publisher on budgets in memory. Market snapshots are of use only where volumes move with the lists."""
     pace = Pace(3, limit.window_s * 0.095)
     budget = Budget(MemoryBudgetStore(clock, limit, timeout_s), clock, limit, timeout_s, pace)
     poller = Poller(gateway, BookStore(client, KEYS), clock, source="/opend/test")
     schedule = Schedule(budget_per_s=limit.requests / limit.span_s())
     watch = WatchList(client, KEYS)
+    signal = VolumeSignal(schedule, clock)
+    looks = Budget(
+        MemoryBudgetStore(clock, SNAPSHOT_LIMIT, timeout_s), clock, SNAPSHOT_LIMIT, timeout_s, Pace(*SNAPSHOT_PACE)
+    )
     publisher = Publisher(
         name=name,
         gateway=gateway,
@@ -57,6 +64,8 @@ def assemble(
         schedule=schedule,
         schedule_store=ScheduleStore(client, KEYS),
         why_store=WhyStore(client, KEYS),
+        signal=signal,
+        sources=[Snapshots(gateway, looks, signal, schedule, clock)] if with_snapshots else (),
         watch=watch,
         feed=Feed(client, KEYS, clock, publisher=name, account="test", source="/opend/test"),
         trimmer=Trimmer(client, KEYS, Retention()),
