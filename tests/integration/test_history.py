@@ -164,7 +164,7 @@ def test_ctrl_c_says_how_to_go_on(place: Place) -> None:
 
 def test_it_stands_back_behind_a_publisher(place: Place) -> None:
     """While live has work nothing of the past is asked for; when it ends, all of it is, within the gateway's limit."""
-    with place.start("publish", "publish", "--codes", ",".join(CODES)) as publisher:
+    with place.start("publish", "publish", "--no-snapshots", "--codes", ",".join(CODES)) as publisher:
         wait_until(lambda: place.log.exists() and place.asked_live() >= 6)
         with place.start("history", "history", *CODES) as history:
             goal = place.asked_live() + 60  # two windows

@@ -21,7 +21,7 @@ from brokertape.cli.redis_server import die_with_parent
 from support.cluster import free_ports
 from support.servers import IS_CI
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 90.0
 USER, PASSWORD = "brokertape", "s3cret"
 SYSTEM_USERS = ("postgres", "nobody")  # the server refuses to run as root
 MAINTENANCE_DATABASE = "postgres"
