@@ -42,9 +42,9 @@ class Recorded:
         """What it reads."""
         return self.expression.names
 
-    def evaluate(self, facts: tuple[Values, Facts]) -> bool | NoAnswer:
+    def evaluate(self, facts: Facts) -> bool | NoAnswer:
         """Remember, and answer."""
-        values, bound = facts
+        values, bound = (facts, facts) if isinstance(facts, dict) else facts
         self.asked.append((self.expression, {name: values[name] for name in self.names if name in values}))
         return self.expression.evaluate(bound)
 

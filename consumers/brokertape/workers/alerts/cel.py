@@ -60,7 +60,8 @@ class CelExpression:
     def evaluate(self, facts: Facts) -> bool | NoAnswer:
         """Whether it holds."""
         try:
-            found = self._program.eval(facts).value()
+            program = self._program
+            found = (program.eval(data=facts) if type(facts) is dict else program.eval(facts)).value()
         except RuntimeError as error:  # the engine's bound on the work of one evaluation
             return NoAnswer(_reason(str(error)))
         return found if found is True or found is False else NoAnswer(_reason(str(found)))

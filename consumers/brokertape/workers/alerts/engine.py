@@ -33,7 +33,7 @@ class Engine:
         self._rules = rules
         self.memory = memory or Memory()
         self._judges = {
-            rule.name: judge_of(rule, rules, self.memory) for rule in rules.rules if rule.about is not About.FRESHNESS
+            rule.name: judge_of(rule, self.memory) for rule in rules.rules if rule.about is not About.FRESHNESS
         }
         self._freshness = [FreshnessJudge(rule) for rule in rules.rules if rule.about is About.FRESHNESS]
         shared = vocabulary(About.BROKER, has_window=False)

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 Value = bool | int | float | str | Sequence[str]
 Values = Mapping[str, Value]
 Facts = Any
-"""Values bound once, for any number of expressions over the same variables: binding costs more than evaluating."""
+"""What a scope has bound, for any number of expressions: that costs more than to evaluate one. Or values as they are,
+a `dict`, for an expression or two: then binding apart would cost more than it saves."""
 
 
 class FieldType(Enum):

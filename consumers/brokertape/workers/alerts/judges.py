@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from brokertape.tape.rows import Side
 from brokertape.workers.alerts import wording
-from brokertape.workers.alerts.expression import Expression, Facts, Language, NoAnswer, Scope, Value, Values
+from brokertape.workers.alerts.expression import Expression, Facts, NoAnswer, Scope, Value, Values
 from brokertape.workers.alerts.news import News, Record, gone
-from brokertape.workers.alerts.rules import SIDES, About, Rule, RuleSet
+from brokertape.workers.alerts.rules import SIDES, About, Rule
 from brokertape.workers.alerts.state import TOGETHER, Basket, Baskets, CodeState, Key, Memory, Standing
 from brokertape.workers.alerts.tally import Tally
 from brokertape.workers.alerts.views import BasketView, BrokerView, TogetherView, View
@@ -45,10 +45,9 @@ class Shared:
 class Judge(ABC):
     """Judges by one rule, and counts what came of it."""
 
-    def __init__(self, rule: Rule, language: Language) -> None:
+    def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.tally = Tally()
-        self._scope = language.scope(rule.vocabulary.types)
         self._read = rule.vocabulary.reader(frozenset().union(*(condition.names for condition in rule.conditions)))
 
     @abstractmethod
@@ -57,9 +56,6 @@ class Judge(ABC):
 
     def forget(self, code: str) -> None:  # noqa: B027 - most keep nothing of their own
         """What was gathered of a code over events does not count any more."""
-
-    def _facts(self, view: View) -> Facts:
-        return self._scope.bind(self._read(view))
 
     def _asks(self, condition: Expression | None, facts: Facts) -> bool:
         """Whether a condition holds. One without an answer does not; it is counted."""
@@ -99,7 +95,7 @@ class Judge(ABC):
 
     def _rest(self, standing: Standing, view: View) -> None:
         """Between two events time goes by: what is on may have ended before this one, when sums had run out."""
-        facts = self._facts(view)
+        facts = self._read(view)
         is_held = self.rule.until is None and self._asks(self.rule.when, facts)
         standing.is_on = not self._has_ended(facts, is_held)
 
@@ -139,7 +135,7 @@ class BrokerJudge(Judge):
             sums = NOTHING if over_ms is None else self._sums(standing, record, code, news, over_ms)
             if not is_on:
                 continue
-            facts = shared.facts(record) if over_ms is None else self._facts(BrokerView(news, record, sums))
+            facts = shared.facts(record) if over_ms is None else self._read(BrokerView(news, record, sums))
             is_in_scope = record.side is None or record.side in self.rule.sides
             if self._fires(standing, facts, news.at, is_in_scope=is_in_scope):
                 view = BrokerView(news, record, sums)
@@ -176,7 +172,7 @@ class TogetherJudge(Judge):
         if view.side is not None:
             view.has_turned = standing.last_side not in (None, view.side)
             standing.last_side = view.side
-        if news.kind in self.rule.on and self._fires(standing, self._facts(view), news.at):
+        if news.kind in self.rule.on and self._fires(standing, self._read(view), news.at):
             yield self._finding(TOGETHER, wording.about_together(view, over_ms), view)
 
 
@@ -192,8 +188,8 @@ class _Share:
 class BasketJudge(Judge):
     """Of a broker, or several, across codes, which may come in any order between each other."""
 
-    def __init__(self, rule: Rule, language: Language, baskets: Baskets) -> None:
-        super().__init__(rule, language)
+    def __init__(self, rule: Rule, baskets: Baskets) -> None:
+        super().__init__(rule)
         self._baskets = baskets
 
     def forget(self, code: str) -> None:
@@ -213,7 +209,7 @@ class BasketJudge(Judge):
                 summed(share.window, news, one.moved, self.rule.over_ms)
             if one.moved and news.kind in self.rule.on:
                 view = self._view(basket, one, news, news.at)
-                if self._fires(basket.standing, self._facts(view), news.at):
+                if self._fires(basket.standing, self._read(view), news.at):
                     yield self._finding(one.key, wording.about_basket(view, self.rule.over_ms), view)
 
     def _rest_before(self, basket: Basket, one: _Share, news: News) -> None:
@@ -236,14 +232,14 @@ class BasketJudge(Judge):
             yield _Share(record.key, side, [record] if record.kinds else [])
 
 
-def judge_of(rule: Rule, rules: RuleSet, memory: Memory) -> Judge:
+def judge_of(rule: Rule, memory: Memory) -> Judge:
     """The judge of a rule about trading. What it remembers beyond single codes is in `memory`."""
     if rule.about.is_basket:
-        return BasketJudge(rule, rules.language, memory.baskets.setdefault(rule.name, Baskets()))
+        return BasketJudge(rule, memory.baskets.setdefault(rule.name, Baskets()))
     if rule.about is About.TOGETHER:
-        return TogetherJudge(rule, rules.language)
+        return TogetherJudge(rule)
     is_plain = not rule.is_edge and rule.over_ms is None and rule.polls == 1
-    return (PlainJudge if is_plain else BrokerJudge)(rule, rules.language)
+    return (PlainJudge if is_plain else BrokerJudge)(rule)
 
 
 def together(rule: Rule, code: CodeState, news: News) -> TogetherView:
