@@ -2,37 +2,49 @@
 --
 -- KEYS  window, marker (one Cluster slot)
 -- ARGV  1 'reserve' or 'settle', 2 request id; for settle also
---       3 for how long all that can wait rests after a refusal (ms), 0 without one
+--       3 for how long all that can wait rests after a refusal (ms), 0 without one; 4, 5 by how much a refusal widens
+--       the guard, and how wide it gets (ms)
 --       for reserve
---       3 limit, 4 window (ms, guard included), 5 request timeout (ms), 6 '1' if a tape existed before us
+--       3 limit, 4 window (ms, the caller's own guard included), 5 request timeout (ms), 6 '1' if a tape existed before us
 --       7 quiet (ms): 0 for live; what can wait stands back so long behind a live list that has work
---       8 spacing (ms) of what can wait
+--       8 spacing (ms) of what can wait, 9 the caller's own guard (ms)
 --
 -- reserve: a slot is granted when fewer than `limit` members lie above now - window. The member's score is then
 -- now + timeout, so that a crash over-counts and never under-counts; settle lowers it to now, at the reply.
 -- If the window was lost (key gone, or another server than it was kept on) while a tape exists, nobody knows what
 -- was sent: everybody pauses for one window, once. The marker holds that server and the end of the pause, when live
--- last asked and when before that, until when a refusal holds what can wait, and when the last request left that can wait.
+-- last asked and when before that, until when a refusal holds what can wait, and when the last request left that can
+-- wait; and the guard that refusals have taught everybody, which is kept over restarts and forgotten after a week without.
 --
 -- Reply of reserve: {1, 0, 0} granted, {0, wait (ms), 0 or 1}: the last says that it is the pause.
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
+local GUARD_KEPT = 7 * 86400000
+
 local function text(ms)
   return string.format('%d', ms)
+end
+
+local function learnt_guard()
+  local f = redis.call('HMGET', KEYS[2], 'guard', 'guard_at')
+  local guard, at = tonumber(f[1] or '') or 0, tonumber(f[2] or '') or 0
+  return now - at < GUARD_KEPT and guard or 0
 end
 
 if ARGV[1] == 'settle' then
   redis.call('ZADD', KEYS[1], text(now), ARGV[2])
   if tonumber(ARGV[3]) > 0 then
-    redis.call('HSET', KEYS[2], 'held_until', text(now + tonumber(ARGV[3])))
+    local guard = math.min(learnt_guard() + tonumber(ARGV[4]), tonumber(ARGV[5]))
+    redis.call('HSET', KEYS[2], 'held_until', text(now + tonumber(ARGV[3])), 'guard', text(guard), 'guard_at', text(now))
   end
   return {1, 0, 0}
 end
 
 local limit, window, timeout = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local quiet, spacing = tonumber(ARGV[7]), tonumber(ARGV[8])
+window = window + math.max(0, learnt_guard() - tonumber(ARGV[9]))
 
 -- The clock may have been set back: nobody waits longer for a stamp than one made now would have it.
 local function wait_until(stamp, longest)

@@ -67,6 +67,7 @@ class MemoryBudgetStore:
             self._precedence.held(now, hold_s)
 
 
+_GUARD_MS = round(Backoff.GUARD_STEP_S * 1000), round(Backoff.WIDEST_GUARD_S * 1000)
 _BUDGET = Script(resources.files("brokertape.publisher").joinpath("budget.lua").read_text())
 
 
@@ -103,6 +104,7 @@ class RedisBudgetStore:
             int(self._tape_existed),
             round(lane.quiet_s * 1000),
             round(lane.spacing_s(self._limit) * 1000),
+            round(guard_s * 1000),
         ]
         with store_errors():
             granted, wait_ms, pausing = await _BUDGET.run(self._client, self._keys, ["reserve", request_id, *args])
@@ -115,7 +117,7 @@ class RedisBudgetStore:
     async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
         """See BudgetStore."""
         with store_errors():
-            await _BUDGET.run(self._client, self._keys, ["settle", request_id, round(hold_s * 1000)])
+            await _BUDGET.run(self._client, self._keys, ["settle", request_id, round(hold_s * 1000), *_GUARD_MS])
 
 
 class SlotExpired(Exception):

@@ -119,8 +119,10 @@ class Publisher:
         try:
             async with asyncio.TaskGroup() as tasks:
                 loops = [tasks.create_task(loop) for loop in self._loops(tasks)]
-                await stop.wait()
-                await end_tasks(loops)
+                try:
+                    await stop.wait()
+                finally:  # one that failed ends the others, even if a library swallows their first cancellation
+                    await end_tasks(loops)
                 await self._finish_polls()
             await self._save_at_end()
         finally:

@@ -214,3 +214,26 @@ def test_a_slot_that_was_slept_over_is_not_used() -> None:
                 pytest.fail("sent")
 
     run_virtual(main())
+
+
+async def test_what_a_refusal_teaches_is_kept_for_all_and_over_restarts(any_redis: redis.asyncio.Redis) -> None:
+    """Every process of the account counts stamps for so much longer: 0.25 s a refusal, 2 s at most, for a week."""
+    window = KEYS.budget("a")
+    for refusals in (1, 2, *range(3, 12)):
+        store = RedisBudgetStore(any_redis, KEYS, window, QUICK, 0.0, tape_existed=False)
+        await store.settle("refused", hold_s=0.001)
+        for name in "abc":
+            await any_redis.zadd(window, {name: await now_ms(any_redis)})
+        learnt_s = min(0.25 * refusals, 2.0)
+        for own_s in (0.0, 0.1, learnt_s):
+            assert QUICK.span_s(learnt_s) - 0.1 < await store.reserve("d", own_s) <= QUICK.span_s(learnt_s)
+        assert await store.reserve("d", 3.0) > QUICK.span_s(2.9)
+    [marker] = [key async for key in any_redis.scan_iter("*server")]
+    await any_redis.hset(marker, "guard_at", await now_ms(any_redis) - 7 * 86_400_000)
+    assert await store.reserve("d", 0.0) <= QUICK.span_s()
+
+
+async def now_ms(client: redis.asyncio.Redis) -> int:
+    """Redis' own clock."""
+    seconds, micros = await client.time()
+    return int(seconds) * 1000 + int(micros) // 1000

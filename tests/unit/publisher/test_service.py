@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from brokertape.gateway.values import BrokerItem, BuySellType, MarketState, TopTenBrokers
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.service import MOST_REFUSED_TOLD
@@ -345,3 +347,18 @@ def test_why_codes_are_asked_is_told_while_it_runs() -> None:
         assert 0 < await scene.client.ttl(KEYS.private("why:p1")) <= 30
 
     play(act)
+
+
+def test_a_loop_that_breaks_ends_the_publisher_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody foresaw: it does not go on without that loop."""
+
+    async def main() -> None:
+        scene = Scene()
+        monkeypatch.setattr(scene.bench.schedule, "add", lambda *_: 1 / 0)
+        await scene.bench.watch.add_missing(CODES[0])
+        with pytest.raises(ExceptionGroup) as caught:
+            await scene.bench.publisher.run(asyncio.Event())
+        assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
+        await scene.client.aclose()
+
+    run_virtual(main())
