@@ -158,4 +158,5 @@ class Poller:
 def _rows_that_differ(before: Book | None, after: Book) -> int:
     """How many rows of the list changed, told apart by (side, broker): an insertion moves ranks, not rows."""
     known = {} if before is None else {(row.side, row.broker_name): row.numbers for row in before.rows}
-    return sum(known.get((row.side, row.broker_name)) != row.numbers for row in after.rows)
+    left = known.keys() - {(row.side, row.broker_name) for row in after.rows}
+    return max(sum(known.get((row.side, row.broker_name)) != row.numbers for row in after.rows), len(left))

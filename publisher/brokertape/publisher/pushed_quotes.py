@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-from brokertape.gateway.errors import GatewayError, LinkError, QuotaExhausted, Refused
+from brokertape.gateway.errors import GatewayError, LinkError, QuotaExhausted, Refused, UnsubscribedTooSoon
 from brokertape.gateway.values import BasicQuote, SubscriptionQuota
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.schedule import Schedule
@@ -90,7 +90,7 @@ class PushedQuotes:
         self._chosen_at = now
         try:
             await self._choose(now)
-        except LinkError:
+        except (LinkError, UnsubscribedTooSoon):
             return  # it is subscribed again with the next session, and chosen again in a minute
         except QuotaExhausted as error:
             logger.info("somebody else took the quota for pushed quotes: %s", error)
@@ -119,6 +119,6 @@ class PushedQuotes:
         worth = {
             view.code: view.weight * view.changes_per_h * (WORTH_MORE if view.code in subscribed else 1.0)
             for view in self._schedule.views(self._clock.monotonic_s())
-            if not view.is_halted
+            if not view.is_halted or view.code in subscribed  # who else would tell that it trades again
         }
         return frozenset(sorted(worth, key=lambda code: (-worth[code], code))[:room])

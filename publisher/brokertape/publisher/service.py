@@ -84,7 +84,7 @@ class Publisher:
         feed: Feed,
         trimmer: Trimmer,
         clock: Clock,
-        signal: VolumeSignal | None = None,
+        signal: VolumeSignal,
         sources: Sequence[VolumeSource] = (),
         intervals: Intervals | None = None,
     ) -> None:
@@ -108,8 +108,8 @@ class Publisher:
         self._refused_told: set[str] = set()
         self._complaints: dict[str, str] = {}
         self._halts: dict[str, bool] = {}
-        if signal is not None:
-            signal.on_news = self._hear
+        self._signal = signal
+        signal.on_news = self._hear
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop`; then let the polls in flight end, and say goodbye."""
@@ -152,7 +152,8 @@ class Publisher:
     async def _spend_budget(self, tasks: asyncio.TaskGroup) -> None:
         """Take slot after slot while there is something to ask. The window bounds how many polls are in flight."""
         while True:
-            wait_s = self._schedule.next_due(self._clock.monotonic_s()) if self._can_poll else math.inf
+            can_poll = self._can_poll
+            wait_s = self._schedule.next_due(self._clock.monotonic_s()) if can_poll else self._intervals.unready_s
             if wait_s > 0:
                 await self._wait_for_news(wait_s)
                 continue
@@ -189,7 +190,7 @@ class Publisher:
         match outcome:
             case Seen(changed_rows):
                 self._schedule.result(code, now, changed_rows > 0, changed_rows)
-                if self._feed.state_of("code", code) in TROUBLES:
+                if self._feed.state_of("code", code) in TROUBLES and not self._schedule.is_halted(code):
                     await self._feed.status("code", code, "recovered")
             case Failed(reason, is_final):
                 failures = self._schedule.failed(code, now, FINAL_PAUSE_S if is_final else None)
@@ -257,7 +258,9 @@ class Publisher:
             self._news.set()
 
     async def _look_at_volumes(self, source: VolumeSource) -> None:
-        if self._can_poll and not self._schedule.is_resting:
+        if self._schedule.is_resting:
+            self._signal.rest()
+        elif self._can_poll:
             await source.look()
 
     def _hear(self, news: News) -> None:

@@ -60,6 +60,8 @@ class Snapshots:
         self._refused: set[str] = set()
         self._done = self._done_before = ""  # the last code of the last look, and of the one before it
         self._paused_until = -math.inf
+        self._good = 0  # codes shown since the last refusal
+        self._grows_at = -math.inf
 
     @property
     def interval_s(self) -> float:
@@ -81,9 +83,20 @@ class Snapshots:
             async with slot:
                 snapshots = await self._gateway.market_snapshot(batch)
         except GatewayError as error:
+            self._good = 0
             self._learn_from(error, batch)
         else:
+            self._signal.round_s = 2 * LOOK_EVERY_S + self._calls_a_round * SHORTEST_LOOK_S
             self._signal.take(snapshots, LOST_AFTER_S + self._calls_a_round * SHORTEST_LOOK_S)
+            self._grow(len(batch))
+
+    def _grow(self, good: int) -> None:
+        """After a whole round without a refusal as many at a time again as before; now and then as many as ever."""
+        self._good += good
+        if self._good >= len(self._schedule.codes):
+            self._codes_a_call = self._most_codes
+        if self._clock.monotonic_s() >= self._grows_at:
+            self._codes_a_call = self._most_codes = MAX_CODES
 
     @property
     def _calls_a_round(self) -> int:
@@ -108,6 +121,7 @@ class Snapshots:
             case NoRights() | TooManyCodes() | Refused() if len(batch) > MAX_CODES_BMP:
                 logger.warning("market snapshots of %d codes are refused, %d from now on: %s", *_fewer(batch), error)
                 self._codes_a_call = self._most_codes = MAX_CODES_BMP
+                self._grows_at = self._clock.monotonic_s() + NO_RIGHTS_PAUSE_S
             case _:
                 logger.warning("no market snapshots for %.0f min: %s", NO_RIGHTS_PAUSE_S / 60, error)
                 self._paused_until = self._clock.monotonic_s() + NO_RIGHTS_PAUSE_S

@@ -8,6 +8,8 @@ from brokertape.publisher.clock import Clock
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.volumes import News, Volumes
 
+AFTER_REST_S = 15.0
+
 
 class VolumeSource(Protocol):
     """Whoever finds out about volumes. `name` is for the log."""
@@ -33,10 +35,17 @@ class VolumeSignal:
 
     def __init__(self, schedule: Schedule, clock: Clock, on_news: Callable[[News], None] = lambda _: None) -> None:
         self.on_news = on_news
+        self.round_s: float | None = None
+        """How long a trade may take to be told, in s; None if no source has said."""
         self._schedule = schedule
         self._clock = clock
         self._volumes = Volumes()
         self._spoken_until: dict[str, float] = {}
+
+    def rest(self) -> None:
+        """The market rests, and nobody has to look: who speaks for a code will have looked soon after it wakes."""
+        self._volumes.rest()
+        self.speak_for(list(self._spoken_until), AFTER_REST_S)
 
     def take(self, looks: Sequence[SecuritySnapshot | BasicQuote], valid_s: float) -> None:
         """These are the volumes now; for `valid_s` from now on they would be told if they changed."""
@@ -60,10 +69,12 @@ class VolumeSignal:
         self.refresh()
 
     def refresh(self) -> None:
-        """Codes that nobody speaks for any more are polled as if nobody ever had."""
+        """Codes that nobody speaks for any more are polled as if nobody ever had, halted or not."""
         now, wanted = self._clock.monotonic_s(), self._schedule.codes
-        self._spoken_until = {
-            code: until for code, until in self._spoken_until.items() if until > now and code in wanted
-        }
-        self._volumes.keep(wanted)
-        self._schedule.signal(self._spoken_until.keys(), now)
+        lost = [code for code, until in self._spoken_until.items() if until <= now or code not in wanted]
+        for code in lost:
+            del self._spoken_until[code]
+            self._schedule.halt(code, is_halted=False)
+        if lost:
+            self._volumes.keep(self._spoken_until)
+        self._schedule.signal(self._spoken_until.keys(), now, self.round_s)

@@ -13,6 +13,7 @@ class ActivityClock:
 
     def __init__(self) -> None:
         self._read_at: float | None = None
+        self._is_stopped = False
         self.time = 0.0
         """Active seconds up to the last reading."""
         self._found = self._expected = FIRST_CHANGES
@@ -20,15 +21,21 @@ class ActivityClock:
 
     def read(self, now: float) -> float:
         """Active seconds so far."""
+        if self._is_stopped:
+            return self.time
         if self._read_at is not None and now > self._read_at:
             self.time += self.speed * (now - self._read_at)
         self._read_at = now if self._read_at is None else max(self._read_at, now)
         return self.time
 
     def stop(self, now: float) -> None:
-        """What comes until the clock is read again is no active time."""
+        """The market rests: what comes until it starts again is no active time."""
         self.read(now)
-        self._read_at = None
+        self._is_stopped, self._read_at = True, None
+
+    def start(self) -> None:
+        """It trades again."""
+        self._is_stopped = False
 
     def learn(self, found: float, expected: float) -> None:
         """A poll found so many changes, where its code's own rate let expect so many."""

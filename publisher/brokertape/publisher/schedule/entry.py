@@ -35,6 +35,11 @@ class Entry:
         return math.inf if self.max_staleness_s is None else self.asked_at + self.max_staleness_s
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether there is anything to ask: of a halted code the list it has, once."""
+        return not self.is_halted or math.isinf(self.seen_at)
+
+    @property
     def has_mature_trades(self) -> bool:
         """Whether it is known to have traded since it was seen, if it was, and its list can show it."""
         return self.trades is not None and self.trades.mature > 0
@@ -45,12 +50,15 @@ class Entry:
         traded = 0 if self.trades is None else self.trades.raw + self.trades.mature
         return traded, self.weight
 
-    def capped_by(self, cap_s: float, quiet_cap_s: float) -> float:
-        """When it has waited for too long: while its trades are told it is clean until one matures, or nearly so."""
+    def capped_by(self, cap_s: float, quiet_cap_s: float, awake_since: float) -> float:
+        """When it has waited for too long, which nobody does while the market rests.
+
+        While its trades are told it is clean until one matures, or nearly so.
+        """
+        since = max(self.asked_at, awake_since)
         if self.trades is None:
-            return self.asked_at + cap_s
-        clean_until = min(self.trades.first_at, self.asked_at + quiet_cap_s)
-        return max(self.asked_at, clean_until) + cap_s
+            return since + cap_s
+        return max(since, min(self.trades.first_at, since + quiet_cap_s)) + cap_s
 
     def pick(self, now: float, reason: Reason) -> None:
         """It is asked now."""

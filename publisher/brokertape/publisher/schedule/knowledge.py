@@ -1,7 +1,9 @@
 """What polls and trades have taught, and what a poll is worth by it."""
 
 import math
+from collections import deque
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from brokertape.publisher.schedule.activity import ActivityClock
 from brokertape.publisher.schedule.entry import Entry
@@ -10,6 +12,18 @@ from brokertape.publisher.schedule.maturity import Maturity
 from brokertape.publisher.schedule.rates import Rate, UsualRate
 from brokertape.publisher.schedule.rows import changes_of
 from brokertape.publisher.schedule.trades import Signal, Trades
+
+MOST_VERDICTS = 1_000
+
+
+class Verdict(NamedTuple):
+    """What a poll without a trade has found, once it is known whether there was one (`due_at`, s)."""
+
+    due_at: float
+    trades: Trades
+    last_at: float
+    changed: bool
+    asked_at: float
 
 
 class Knowledge:
@@ -21,6 +35,7 @@ class Knowledge:
         self.maturity = Maturity()
         self.signal = Signal(self.maturity)
         self.memory = Memory()
+        self._verdicts: deque[Verdict] = deque(maxlen=MOST_VERDICTS)
 
     def begin(self, codes: int, now: float) -> None:
         """So many codes are known to begin with."""
@@ -43,12 +58,14 @@ class Knowledge:
 
     def lose(self, code: str, entry: Entry, now: float) -> None:
         """They are not told any more: what they taught of the code is what a blind code's rate begins with."""
+        if entry.trades is None:
+            return
         self.remember(code, entry)
-        trades = self.signal.codes.pop(code, None)
-        if trades is not None:
-            speed, usual_wait_s = self.activity.speed, self.signal.usual_wait_s(now)
-            per_s = trades.changes_each * self.signal.trades_per_s(trades, usual_wait_s, now) / speed
-            entry.rate, entry.trades = Rate(self.activity.time, per_s or None), None
+        trades = self.signal.codes.pop(code)
+        usual_wait_s, per_s = self.signal.usual_wait_s(now), None
+        if trades.counted_by(now) > 1:  # fewer, and it is the usual code's rate, or a night's
+            per_s = trades.changes_each * self.signal.trades_per_s(trades, usual_wait_s, now) / self.activity.speed
+        entry.rate, entry.trades = Rate(entry.rate.active_at, per_s), None
 
     def recall(self, learned: Learned, entries: Mapping[str, Entry]) -> None:
         """What was known yesterday; what polls have taught since stands."""
@@ -98,7 +115,7 @@ class Knowledge:
         """A poll sent at `asked_at` found this; whether it was sent for trades."""
         changes = changes_of(rows, changed)
         if entry.trades is not None:
-            return self._learn_of_trades(entry.trades, asked_at, changed, rows, changes)
+            return self._learn_of_trades(entry, entry.trades, asked_at, changed, changes, rows)
         now_active = self.activity.read(asked_at)
         self._learn_of_rate(entry, now_active, asked_at - entry.seen_at, changes, codes)
         return False
@@ -121,11 +138,24 @@ class Knowledge:
         rate.active_at = now_active
         self.usual.learn(changes, active_s, gap_s, codes)
 
-    def _learn_of_trades(self, trades: Trades, asked_at: float, changed: bool, rows: int, changes: float) -> bool:
+    def _learn_of_trades(
+        self, entry: Entry, trades: Trades, asked_at: float, changed: bool, changes: float, rows: int
+    ) -> bool:
         was_sent_for_trades = trades.asked_for > 0
         if trades.is_quiet:
-            self.maturity.learn(changed, asked_at - trades.last_at)
+            self._verdicts.append(Verdict(asked_at + self.signal.round_s, trades, trades.last_at, changed, asked_at))
         if was_sent_for_trades:
             trades.learn(changes, rows)
         trades.see(asked_at)
+        entry.rate.active_at = self.activity.read(asked_at)
         return was_sent_for_trades
+
+    def judge(self, now: float) -> None:
+        """Of lists that changed without a trade: whether they were late, or whether it was the trade's telling.
+
+        A signal tells a trade up to a round later. Until then nobody knows which of the two it was.
+        """
+        while self._verdicts and self._verdicts[0].due_at <= now:
+            verdict = self._verdicts.popleft()
+            if verdict.trades.last_at == verdict.last_at:
+                self.maturity.learn(verdict.changed, verdict.asked_at - verdict.last_at)

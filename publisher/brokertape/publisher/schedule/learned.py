@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from brokertape.publisher.schedule.maturity import LONGEST_S, SHORTEST_S
+from brokertape.publisher.schedule.rates import SLOWEST_PER_S
 
 MOST_CODES = 10_000  # of more, those told longest ago are forgotten
-SLOWEST_PER_S, FASTEST_PER_S = 1e-7, 20.0
+FASTEST_PER_S = 20.0
 LEAST_CHANGES_EACH, MOST_CHANGES_EACH = 1e-3, 40.0
 
 

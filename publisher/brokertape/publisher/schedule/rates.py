@@ -10,6 +10,7 @@ RECENT_S = 400.0  # what was seen so long ago counts for 1/e, in what a code is 
 STEADY_S = 7200.0  # and in what it is like at all
 PRIOR_CHANGES = 2.0  # what is expected of a code weighs as if so many changes had been seen at that rate
 KNOWN_CHANGES = 6.0  # and what was known of it yesterday
+SLOWEST_PER_S = 1e-7  # one in four months
 
 
 @dataclass(slots=True)
@@ -76,8 +77,8 @@ class UsualRate:
 
     @property
     def per_s(self) -> float:
-        """That rate."""
-        return self._seen.changes / self._seen.active_s
+        """That rate; above 0, however long nothing changes."""
+        return max(self._seen.changes / self._seen.active_s, SLOWEST_PER_S)
 
     def recall(self, per_s: float) -> None:
         """What was known of all codes yesterday, until something is known of today."""

@@ -103,6 +103,7 @@ class Schedule:
         """The market trades: every list is new, and is asked for once; with a signal, when it trades."""
         if self._resting_since is not None:
             self._resting_since, self._awake_since = None, now
+            self._knowledge.activity.start()
 
     @property
     def is_resting(self) -> bool:
@@ -114,10 +115,16 @@ class Schedule:
         if (entry := self._entries.get(code)) is not None:
             entry.is_halted = is_halted
 
+    def is_halted(self, code: str) -> bool:
+        """Whether `code` is known not to trade."""
+        entry = self._entries.get(code)
+        return entry is not None and entry.is_halted
+
     # --- the signal ---------------------------------------------------------------------------------------------
 
-    def signal(self, codes: Collection[str], now: float) -> None:
-        """From now on `trade` tells the trades of these codes, and of no others."""
+    def signal(self, codes: Collection[str], now: float, round_s: float | None = None) -> None:
+        """From now on `trade` tells the trades of these codes, and of no others; each within `round_s`."""
+        self._knowledge.signal.round_s = round_s or self._knowledge.signal.round_s
         for code, entry in self._entries.items():
             if code in codes:
                 self._knowledge.follow(code, entry, now)
@@ -148,7 +155,7 @@ class Schedule:
         self._begin(now)
         if self._choose(now) is not None:
             return 0.0
-        waiting = [entry for entry in self._entries.values() if entry.picked_at is None and not entry.is_halted]
+        waiting = [entry for entry in self._entries.values() if entry.picked_at is None and entry.is_wanted]
         if not waiting:
             return math.inf
         if self._resting_since is None:
@@ -157,6 +164,7 @@ class Schedule:
         return max(TICK_S, min(self._rested_at(entry) for entry in waiting) - now)
 
     def _choose(self, now: float) -> tuple[str, Reason] | None:
+        self._knowledge.judge(now)
         self._knowledge.signal.ripen(now)
         free = {code: entry for code, entry in self._entries.items() if _is_free(entry, now)}
         for reason, rule, among in self._rules(free):
@@ -169,10 +177,14 @@ class Schedule:
             yield Reason.HEARTBEAT, self._rested, free
             return
         unseen = {code: entry for code, entry in free.items() if self._is_unseen(entry)}
+        fresh = {code: entry for code, entry in unseen.items() if not entry.failures}
         seen = {code: entry for code, entry in free.items() if code not in unseen}
         traded = {code: entry for code, entry in free.items() if entry.has_mature_trades}
+        is_their_turn = self._since_first >= FIRST_EVERY
         yield Reason.PROMISE, self._promised, free
-        if self._since_first >= FIRST_EVERY or not traded:
+        if is_their_turn or not traded:
+            yield Reason.FIRST, self._unseen, fresh
+        if is_their_turn:  # those that fail take no more than that, however many they are
             yield Reason.FIRST, self._unseen, unseen
         yield Reason.CAP, self._capped, seen
         yield Reason.AUDIT, self._audited, seen
@@ -205,7 +217,9 @@ class Schedule:
         """Two rounds of what promises leave."""
         interval_s = self._interval_s / (1 - self._share_promised())
         cap_s = CAP_ROUNDS * len(self._entries) * interval_s
-        deadlines = ((entry.capped_by(cap_s, QUIET_CAPS * cap_s), code) for code, entry in free.items())
+        deadlines = (
+            (entry.capped_by(cap_s, QUIET_CAPS * cap_s, self._awake_since), code) for code, entry in free.items()
+        )
         return most_urgent(deadlines, now, interval_s)
 
     def _share_promised(self) -> float:
@@ -240,7 +254,7 @@ class Schedule:
 
     def _rested_at(self, entry: Entry) -> float:
         """When a code is asked while the market rests: once at once, then by the heartbeat."""
-        is_swept = self._resting_since is None or entry.asked_at >= self._resting_since
+        is_swept = self._resting_since is None or entry.seen_at >= self._resting_since
         return max(entry.resume_at, entry.asked_at + self._heartbeat_s if is_swept else -math.inf)
 
     def _is_swept(self, entry: Entry) -> bool:
@@ -332,5 +346,4 @@ class Schedule:
 
 
 def _is_free(entry: Entry, now: float) -> bool:
-    is_wanted = not entry.is_halted or math.isinf(entry.seen_at)  # of a halted one the list it has, once
-    return is_wanted and entry.picked_at is None and entry.resume_at <= now + TICK_S
+    return entry.is_wanted and entry.picked_at is None and entry.resume_at <= now + TICK_S

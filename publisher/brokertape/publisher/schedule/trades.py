@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from math import exp, inf
 
 from brokertape.publisher.schedule.maturity import Maturity
+from brokertape.publisher.schedule.rates import SLOWEST_PER_S
 
 HORIZON_S = 300.0  # trades so long ago count for 1/e in how often a code trades
 MOST_QUEUED = 100_000  # trades that are not mature; of more the oldest count as mature
 MOST_ROWS_TOLD = 12  # a poll that found more rows changed says little about how many changes there were
 YIELD_MEMORY = 0.98  # of what is known, after each further poll with trades: the last 50 decide
+FIRST_ROUND_S = 2.0  # a look a second, and its way
 FIRST_YIELD = 2.0  # as if so many trades had been seen, each with one row change
 
 
@@ -81,6 +83,8 @@ class Signal:
 
     def __init__(self, maturity: Maturity) -> None:
         self.maturity = maturity
+        self.round_s = FIRST_ROUND_S
+        """How long a trade may take to be told."""
         self.codes: dict[str, Trades] = {}
         self._queue: deque[tuple[float, Trades]] = deque()
 
@@ -123,8 +127,8 @@ class Signal:
         return trades.changes_each * waiting / (2 * self.trades_per_s(trades, usual_wait_s, now))
 
     def trades_per_s(self, trades: Trades, usual_wait_s: float, now: float) -> float:
-        """How often a code trades; what is usual weighs like one trade. 0 if nothing ever traded."""
-        return (trades.counted_by(now) + 1) / (_watched_s(trades, now) + usual_wait_s)
+        """How often a code trades; what is usual weighs like one trade. Above 0, however long nothing trades."""
+        return max((trades.counted_by(now) + 1) / (_watched_s(trades, now) + usual_wait_s), SLOWEST_PER_S)
 
     def _ripen_first(self, now: float) -> None:
         traded_at, trades = self._queue.popleft()
