@@ -362,3 +362,20 @@ def test_a_loop_that_breaks_ends_the_publisher_and_says_why(monkeypatch: pytest.
         await scene.client.aclose()
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize("lost_at_s", [60.1, 60.6, 61.1, 61.6, 62.1, 62.25, 62.6])
+def test_a_short_loss_of_the_link_is_a_short_pause(lost_at_s: float) -> None:
+    """Wherever it falls between two looks at the gateway's state."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(lost_at_s)
+        scene.gateway.disconnect()
+        await scene.clock.sleep(1.7)
+        scene.gateway.connect()
+        await scene.clock.sleep(3)
+        asked = len(scene.gateway.answers)
+        await scene.clock.sleep(60)
+        assert len(scene.gateway.answers) > asked + 50
+
+    play(act)

@@ -62,8 +62,8 @@ class Place:
         self.schedule = Schedule(CODES)
         store = MemoryBudgetStore(self.clock, SNAPSHOT_LIMIT, 5.0)
         budget = Budget(store, self.clock, SNAPSHOT_LIMIT, 5.0, Pace(*SNAPSHOT_PACE))
-        signal = VolumeSignal(self.schedule, self.clock)
-        self.snapshots = Snapshots(cast("Gateway", self.exchange), budget, signal, self.schedule, self.clock)
+        self.signal = VolumeSignal(self.schedule, self.clock)
+        self.snapshots = Snapshots(cast("Gateway", self.exchange), budget, self.signal, self.schedule, self.clock)
         self.schedule.next_due(self.clock.monotonic_s())
 
     async def look(self, looks: int = 1) -> None:
@@ -186,5 +186,52 @@ def test_a_halted_code_is_halted_in_the_schedule() -> None:
         place.exchange.suspended = set()
         await place.look()
         assert not any(view.is_halted for view in place.schedule.views(0))
+
+    play(act)
+
+
+def test_a_halted_code_of_which_nobody_tells_any_more_is_asked_again() -> None:
+    """Nobody would tell that it trades again."""
+
+    async def act(place: Place) -> None:
+        place.exchange.suspended = {CODES[0]}
+        await place.look()
+        place.exchange.refuse = lambda _: RequestTimeout("x")
+        await place.look(30)
+        assert not any(view.is_halted for view in place.schedule.views(0))
+
+    play(act)
+
+
+def test_a_rest_of_the_market_is_no_silence() -> None:
+    """Nobody looks meanwhile; after it nothing is made up, and nothing has to be learnt anew."""
+
+    async def act(place: Place) -> None:
+        await place.look()
+        for _ in range(12):
+            if (code := place.schedule.pick(place.clock.monotonic_s())) is not None:
+                place.schedule.result(code, place.clock.monotonic_s(), changed=True, rows=1)
+            await place.clock.sleep(10)
+        for _ in range(3_600):
+            place.signal.rest()
+            await place.clock.sleep(1)
+        waiting = place.waiting
+        await place.look(3)
+        assert place.told == set(CODES)
+        assert place.waiting == waiting
+
+    play(act)
+
+
+def test_as_many_as_ever_are_asked_for_again() -> None:
+    """Rights come back, and one odd refusal is not for ever."""
+
+    async def act(place: Place) -> None:
+        place.exchange.refuse = lambda codes: NoRights(-1, "x") if len(codes) > 20 else None
+        await place.look(10)
+        place.exchange.refuse = lambda _: None
+        await place.clock.sleep(NO_RIGHTS_PAUSE_S)
+        await place.look(3)
+        assert place.exchange.asked[-1] == CODES
 
     play(act)

@@ -45,10 +45,10 @@ class Entry:
         return self.trades is not None and self.trades.mature > 0
 
     @property
-    def first_rank(self) -> tuple[int, float]:
-        """By this codes that were never seen are asked, the highest first."""
+    def first_rank(self) -> tuple[int, float, float]:
+        """By this codes that were never seen are asked, the highest first; of those that failed the oldest."""
         traded = 0 if self.trades is None else self.trades.raw + self.trades.mature
-        return traded, self.weight
+        return traded, self.weight, -self.asked_at
 
     def capped_by(self, cap_s: float, quiet_cap_s: float, awake_since: float) -> float:
         """When it has waited for too long, which nobody does while the market rests.

@@ -121,3 +121,21 @@ def test_codes_come_and_go_while_it_runs() -> None:
     schedule.result(CODES[2], 11.0, changed=True, rows=1)
     assert schedule.failed(CODES[2], 11.0) == 0
     assert schedule.codes == set(CODES[:2])
+
+
+def test_codes_that_always_fail_leave_the_others_their_polls() -> None:
+    """However many they are, and though nobody has ever seen their lists."""
+    good, bad = [f"HK.{number:05}" for number in range(30)], [f"HK.1{number:04}" for number in range(70)]
+    schedule, asked = Schedule(), Counter[str]()
+    for code in (*bad, *good):
+        schedule.add(code)
+    for second in range(2_000):
+        picked = schedule.pick(float(second))
+        assert picked is not None
+        asked[picked] += 1
+        if picked in bad:
+            schedule.failed(picked, second)
+        else:
+            schedule.result(picked, second, changed=False, rows=0)
+    assert sum(asked[code] for code in good) > 1_200
+    assert min(asked[code] for code in bad) >= 2

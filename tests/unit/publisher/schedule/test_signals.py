@@ -217,3 +217,63 @@ def test_whatever_happens_what_is_due_can_be_picked(steps: list[Step]) -> None:
             schedule.retry(picked)
         views = schedule.views(now)
         assert all(math.isfinite(view.index or 0) and math.isfinite(view.changes_per_h) for view in views)
+
+
+def test_a_trade_that_is_told_late_does_not_make_the_list_late() -> None:
+    """Of many codes a look shows a few: a poll in between may find what nobody has told yet."""
+    dice, schedule = random.Random(1), Schedule(CODES, 1.0, {}, {CODES[0]: 5.0})
+    schedule.next_due(0.0)
+    schedule.signal(CODES, 0.0, round_s=9.5)
+    told_at: list[tuple[float, str]] = []
+    changed: set[str] = set()
+    for second in range(4_000):
+        now = float(second)
+        for at, code in [one for one in told_at if one[0] <= now]:
+            schedule.trade(code, now)
+            told_at.remove((at, code))
+        if dice.random() < 0.1:
+            code = dice.choice(CODES)
+            changed.add(code)
+            told_at.append((now + dice.uniform(0, 7.5), code))
+        if (asked := schedule.pick(now)) is not None:
+            schedule.result(asked, now, asked in changed, int(asked in changed))
+            changed.discard(asked)
+    assert schedule.lag_s < 4
+
+
+def test_after_days_without_a_trade_everything_is_finite() -> None:
+    """A long weekend, with one trade left that nobody could ask for."""
+    schedule = signalled()
+    schedule.trade(CODES[0], 1.0)
+    schedule.next_due(20.0)
+    for hours in (0, 24, 48, 60, 72, 100):
+        assert all(math.isfinite(view.index or 0) for view in schedule.views(20.0 + 3600 * hours))
+    schedule.signal((), 3600 * 100.0)
+    assert all(view.changes_per_h > 0 for view in schedule.views(3600 * 100.0))
+
+
+def test_what_was_known_of_rates_is_not_lost_with_the_signal() -> None:
+    """The time in which nobody was polled blind is no time in which nothing changed."""
+    codes = [f"HK.{number:05}" for number in range(30)]
+    schedule = signalled(codes)
+    for second in range(1, 3_600):
+        schedule.trade(codes[second % 30], second)
+        poll(schedule, float(second), rows=1)
+    schedule.signal((), 3_600.0)
+    before = sum(view.changes_per_h for view in schedule.views(3_600.0))
+    for second in range(3_600, 3_800):
+        poll(schedule, float(second), rows=1)
+    after = sum(view.changes_per_h for view in schedule.views(3_800.0))
+    assert 0.3 < after / before < 3
+
+
+def test_after_a_rest_those_that_trade_are_asked_first() -> None:
+    """Nobody has waited while the market rested."""
+    codes = [f"HK.{number:05}" for number in range(20)]
+    schedule = signalled(codes)
+    schedule.rest(10.0)
+    for second in range(10, 60):
+        poll(schedule, float(second))
+    schedule.wake(3_600.0)
+    schedule.trade(codes[7], 3_600.0)
+    assert poll(schedule, 3_605.0, rows=1) == codes[7]
