@@ -43,7 +43,7 @@ async def morning() -> list[Event]:
     gateway = InMemoryGateway(market, clock.now_s)
     gateway.misbehaviour.fail_code(FAILING, "NN_ProtoRet_SvrFailed", BEGIN_S + 2400, BEGIN_S + 2700)
     client = fake_redis()
-    seldom = Intervals(state_s=10, watch_s=60, watermark_s=60, lease_s=60)
+    seldom = Intervals(state_s=10, watch_s=60, watermark_s=60, lease_s=60, why_s=60)
     bench = assemble(client, gateway, clock, limit=Limit(30, 300.0), intervals=seldom)
     for code in (RESTATED, FAILING):
         await bench.watch.add_missing(code)

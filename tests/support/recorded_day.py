@@ -39,7 +39,7 @@ async def payloads() -> list[bytes]:
         InMemoryGateway(market, clock.now_s),
         clock,
         limit=Limit(30, 600.0),
-        intervals=Intervals(state_s=30, watch_s=300, watermark_s=60, lease_s=300),
+        intervals=Intervals(state_s=30, watch_s=300, watermark_s=60, lease_s=300, why_s=300),
     )
     for code in CODES:
         await bench.watch.add_missing(code)
