@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from brokertape.tape.connection import Script, connect
 from brokertape.workers import Delivery, worker
+from brokertape.workers.errors import SinkUnavailable
 
 GROUP = "ordered"
 LEASE_S = 1.0
@@ -45,7 +46,9 @@ def main(url: str, consumer: str) -> None:
     async def write(delivery: Delivery, what: str) -> None:
         data = delivery.event.data
         line = f"{consumer} {delivery.fence} {data.code} {data.seq} {what}"
-        await _WRITE.run(sink, [LINES, "sink:fences", REFUSED], [delivery.partition, delivery.fence, line])
+        keys = [LINES, "sink:fences", REFUSED]
+        if not await _WRITE.run(sink, keys, [delivery.partition, delivery.fence, line]):
+            raise SinkUnavailable("the partition has another owner")  # else it would be acknowledged without effect
 
     @worker(
         group=GROUP,
