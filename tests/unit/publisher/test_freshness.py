@@ -12,7 +12,7 @@ from brokertape.simulator.market_model import MarketModel, MarketSettings, Suspe
 from brokertape.simulator.trading_calendar import market_moment
 from brokertape.simulator.virtual_time import VirtualClock, run_virtual
 from support.fake_redis import fake_redis
-from support.publishing import Bench, assemble
+from support.publishing import KEYS, Bench, assemble
 from support.simulated_week import DAYS
 
 BEGIN_S = market_moment(DAYS[0], 10 * 3600)
@@ -106,8 +106,10 @@ def test_a_code_that_does_not_trade_costs_one_poll() -> None:
         publishing = asyncio.create_task(bench.publisher.run(stop))
         await clock.sleep(resumes_s)
         assert sum(answer.code == CODES[0] for answer in gateway.answers) == 1
+        assert b'"suspended"' in (await client.hget(KEYS.status, f"code|{CODES[0]}") or b"")
         await clock.sleep(300)
         assert sum(answer.code == CODES[0] for answer in gateway.answers) > 5
+        assert b'"recovered"' in (await client.hget(KEYS.status, f"code|{CODES[0]}") or b"")
         stop.set()
         await publishing
         await client.aclose()

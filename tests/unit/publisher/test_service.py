@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from brokertape.gateway.values import BrokerItem, BuySellType, MarketState, TopTenBrokers
+from brokertape.publisher.poll import Seen
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.service import MOST_REFUSED_TOLD
+from brokertape.publisher.volumes import News
 from brokertape.publisher.why import WhyStore
 from brokertape.simulator.fixed_market import FixedMarket
 from brokertape.simulator.in_memory import InMemoryGateway
@@ -377,5 +379,23 @@ def test_a_short_loss_of_the_link_is_a_short_pause(lost_at_s: float) -> None:
         asked = len(scene.gateway.answers)
         await scene.clock.sleep(60)
         assert len(scene.gateway.answers) > asked + 50
+
+    play(act)
+
+
+def test_a_poll_of_a_halted_code_does_not_say_that_it_has_recovered() -> None:
+    """One that was under way when it was suspended: it still does not trade."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(10)
+        publisher, schedule = scene.bench.publisher, scene.bench.schedule
+        schedule.halt(CODES[0])
+        publisher._hear(News(halted=[CODES[0]]))
+        await scene.clock.sleep(3)
+        await publisher._learn(CODES[0], Seen(changed_rows=0))
+        assert [state for state, _ in await scene.statuses(CODES[0])] == ["suspended"]
+        schedule.halt(CODES[0], is_halted=False)
+        await publisher._learn(CODES[0], Seen(changed_rows=0))
+        assert [state for state, _ in await scene.statuses(CODES[0])] == ["suspended", "recovered"]
 
     play(act)
