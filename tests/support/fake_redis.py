@@ -1,4 +1,7 @@
-"""fakeredis with the one command our scripts need and it lacks: INFO server."""
+"""fakeredis with what our scripts need and it lacks: INFO server, and TIME by a clock that a test sets."""
+
+import time as wall
+from collections.abc import Callable
 
 import fakeredis
 from fakeredis._commands import command
@@ -14,9 +17,25 @@ def info(self: ServerCommandsMixin, *_sections: bytes) -> bytes:
     return f"# Server\r\nredis_version:7.0.15\r\nrun_id:{run_id}\r\n".encode()
 
 
-setattr(ServerCommandsMixin, info.__name__, info)
+@command(())
+def time(self: ServerCommandsMixin) -> list[bytes]:
+    """The server's clock, in s and µs."""
+    now_us = round(getattr(self._server, "now_s", wall.time)() * 1_000_000)
+    return [b"%d" % part for part in divmod(now_us, 1_000_000)]
 
 
-def fake_redis(server: fakeredis.FakeServer | None = None) -> fakeredis.FakeAsyncRedis:
-    """A client of `server`, or of a new, empty one."""
-    return fakeredis.FakeAsyncRedis(server=server or fakeredis.FakeServer(), legacy_responses=False)
+for own in (info, time):
+    setattr(ServerCommandsMixin, own.__name__, own)
+
+
+def fake_redis(
+    server: fakeredis.FakeServer | None = None, now_s: Callable[[], float] | None = None
+) -> fakeredis.FakeAsyncRedis:
+    """A client of `server`, or of a new, empty one; `now_s` is its clock from now on, else it is the wall's.
+
+    That is what TIME tells. Keys and streams go by the wall's clock all the same.
+    """
+    server = server or fakeredis.FakeServer()
+    if now_s is not None:
+        setattr(server, "now_s", now_s)  # noqa: B010 - mypy knows no such attribute
+    return fakeredis.FakeAsyncRedis(server=server, legacy_responses=False)
