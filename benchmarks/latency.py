@@ -43,6 +43,7 @@ from brokertape.tape.keys import Keys
 from far_side import BARE_STREAM, Stamped, Stamps
 from pipeline import CODE, quantiles_us, reply_frames, table_of
 from support.tape_factory import create_tape
+from support.windows import fixed_window
 
 WARM_UP = 20  # of each, not counted
 TARGET_P50, TARGET_P99 = 1.5, 2.0
@@ -148,7 +149,9 @@ class Publisher:
         self._gateway = ReadyReplies(frames)
         self._books = TimedStore(client, Keys())
         clock = SystemClock()
-        window = RedisBudgetStore(client, Keys(), Keys().budget("bench"), NO_LIMIT, 5.0, tape_existed=False)
+        window = RedisBudgetStore(
+            client, Keys(), fixed_window(Keys().budget("bench")), NO_LIMIT, 5.0, tape_existed=False
+        )
         self._budget = Budget(window, clock, NO_LIMIT, 5.0, NO_PACE)
         self.poller = Poller(cast("Gateway", self._gateway), self._books, clock, source="/opend/bench")
         self._snapshot = Stamped(Snapshot.of)

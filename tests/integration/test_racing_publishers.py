@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 
 async def test_two_publishers_on_the_same_codes_are_one_tape(redis_server: RedisServer, short_dir: Path) -> None:
-    """Both poll the same codes on one budget; whoever loses a race drops its reply."""
+    """Of one name they share no codes, but race for all of them on one budget; whoever loses a race drops its reply."""
     async with stand(short_dir, redis_server) as place:
-        both = [await place.start_publisher(name) for name in ("one", "two")]
+        both = [await place.start_publisher("twin") for _ in range(2)]
         await place.polls(200)
         await stop(both[0])
         await place.polls(3 * len(CODES))

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from brokertape.gateway.port import Gateway
+from brokertape.publisher.account import Account
 from brokertape.publisher.budget import Budget, MemoryBudgetStore
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.commit import BookStore
 from brokertape.publisher.feed import Feed
+from brokertape.publisher.leases import Leases
 from brokertape.publisher.poll import Poller
 from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.publisher.schedule import Schedule
@@ -32,6 +34,27 @@ class Bench:
     schedule: Schedule
     budget: Budget
     watch: WatchList
+    leases: "MutableLeases"
+
+
+class MutableLeases(Leases):
+    """Leases that a test can silence, as if their process were gone."""
+
+    is_mute = False
+
+    def mute(self) -> None:
+        """Say nothing any more."""
+        self.is_mute = True
+
+    async def renew(self, polls_per_s: float) -> None:
+        """Unless it is silenced."""
+        if not self.is_mute:
+            await super().renew(polls_per_s)
+
+    async def end(self) -> None:
+        """Unless it is silenced."""
+        if not self.is_mute:
+            await super().end()
 
 
 def assemble(
@@ -40,6 +63,7 @@ def assemble(
     clock: Clock,
     *,
     name: str = "p1",
+    address: str = "test",
     limit: Limit = Limit(),  # noqa: B008 - frozen
     timeout_s: float = 5.0,
     intervals: Intervals | None = None,
@@ -51,6 +75,8 @@ def assemble(
     poller = Poller(gateway, BookStore(client, KEYS), clock, source="/opend/test")
     schedule = Schedule(budget_per_s=limit.requests / limit.span_s())
     watch = WatchList(client, KEYS)
+    account = Account(client, KEYS, gateway, address=address)
+    leases = MutableLeases(client, KEYS, account, publisher=name)
     signal = VolumeSignal(schedule, clock)
     looks = Budget(
         MemoryBudgetStore(clock, SNAPSHOT_LIMIT, timeout_s), clock, SNAPSHOT_LIMIT, timeout_s, Pace(*SNAPSHOT_PACE)
@@ -67,9 +93,10 @@ def assemble(
         signal=signal,
         sources=[Snapshots(gateway, looks, signal, schedule, clock)] if with_snapshots else (),
         watch=watch,
-        feed=Feed(client, KEYS, clock, publisher=name, account="test", source="/opend/test"),
+        leases=leases,
+        feed=Feed(client, KEYS, clock, publisher=name, source="/opend/test"),
         trimmer=Trimmer(client, KEYS, Retention()),
         clock=clock,
         intervals=intervals,
     )
-    return Bench(publisher, poller, schedule, budget, watch)
+    return Bench(publisher, poller, schedule, budget, watch, leases)

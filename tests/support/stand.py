@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,11 +48,11 @@ class Stand:
     directory: Path
     client: Any
     redis_url: str
-    log: Path
+    settings: SimulatorSettings
     market: PausableMarket
     gateway: GatewayProxy
     trap: Trap
-    window_s: float
+    codes: Sequence[str]
     publishers: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def start_publisher(self, name: str, *arguments: str) -> asyncio.subprocess.Process:
@@ -61,7 +61,7 @@ class Stand:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "brokertape.cli", "publish"),
                 *("--gateway", f"127.0.0.1:{self.gateway.port}", "--redis", self.redis_url),
-                *("--account", "test", "--publisher", name, "--codes", ",".join(CODES)),
+                *("--account", "test", "--publisher", name, "--codes", ",".join(self.codes)),
                 *("--limit", str(LIMIT), "--window", str(self.window_s), "--request-timeout", "1"),
                 *("--no-snapshots", *arguments),
                 env=os.environ | {"BROKERTAPE_BUDGET_PACE_WINDOW_S": str(self.window_s * 0.095)},
@@ -84,7 +84,26 @@ class Stand:
         self.market.is_paused = True
         async with asyncio.timeout(REST_TIMEOUT_S):
             while await asyncio.to_thread(self._final_faults):  # long work: gateway and proxies share this loop
-                await self.polls(len(CODES))
+                await self.polls(len(self.codes))
+
+    @property
+    def log(self) -> Path:
+        """Every answer of every gateway."""
+        return self.directory / "answers.jsonl"
+
+    @property
+    def window_s(self) -> float:
+        """The gateway's."""
+        return self.settings.window_s
+
+    @asynccontextmanager
+    async def another_gateway(self) -> AsyncIterator[GatewayProxy]:
+        """One more before the same market, with a limit of its own."""
+        async with (
+            GatewayServer(self.settings, self.market) as gateway,
+            gateway_proxy(gateway.port, None, JITTER_S) as recording,
+        ):
+            yield recording
 
     def events(self) -> int:
         """How many events are on the tape."""
@@ -117,13 +136,18 @@ async def stop(process: asyncio.subprocess.Process) -> None:
 
 @asynccontextmanager
 async def stand(
-    directory: Path, server: RedisServer, window_s: float = QUICK_WINDOW_S, trades_per_s: float = 200
+    directory: Path,
+    server: RedisServer,
+    window_s: float = QUICK_WINDOW_S,
+    trades_per_s: float = 200,
+    codes: Sequence[str] = CODES,
 ) -> AsyncIterator[Stand]:
     """Everything but the publishers, on one Redis."""
     trap = Trap()
     async with redis_proxy(server.socket, trap) as port:
         client = sync_redis.Redis(unix_socket_path=str(server.socket))
-        async with before_redis(directory, client, f"redis://127.0.0.1:{port}", trap, window_s, trades_per_s) as place:
+        url = f"redis://127.0.0.1:{port}"
+        async with before_redis(directory, client, url, trap, window_s, trades_per_s, codes) as place:
             yield place
 
 
@@ -163,18 +187,23 @@ class ClusterReader:
 
 @asynccontextmanager
 async def before_redis(
-    directory: Path, client: Any, redis_url: str, trap: Trap, window_s: float, trades_per_s: float = 200
+    directory: Path,
+    client: Any,
+    redis_url: str,
+    trap: Trap,
+    window_s: float,
+    trades_per_s: float = 200,
+    codes: Sequence[str] = CODES,
 ) -> AsyncIterator[Stand]:
     """The gateway's half of a stand."""
-    log = directory / "answers.jsonl"
     settings = SimulatorSettings(
         port=0,
-        codes=tuple(CODES),
+        codes=tuple(codes),
         limit=LIMIT,
         window_s=window_s,
         trades_per_s=trades_per_s,
         start="busy",
-        log_file=log,
+        log_file=directory / "answers.jsonl",
     )
     begins_s = begin_s(settings.start, settings.calendar, time.time())
     market = PausableMarket(settings.market(begins_s), begins_s)
@@ -182,7 +211,7 @@ async def before_redis(
         GatewayServer(settings, market) as gateway,
         gateway_proxy(gateway.port, trap, JITTER_S) as recording,
     ):
-        place = Stand(directory, client, redis_url, log, market, recording, trap, window_s)
+        place = Stand(directory, client, redis_url, settings, market, recording, trap, codes)
         trap.kill = lambda: place.publishers[-1].kill()
         try:
             yield place

@@ -1,7 +1,7 @@
 """What `doctor` looks at in the gateway."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from brokertape.cli.check import Check, Verdict
 from brokertape.cli.gateway_link import opening_fault
@@ -16,8 +16,10 @@ from brokertape.tape.errors import StoreError
 PROBE_CODE = "HK.00700"
 
 
-async def gateway_checks(settings: GatewaySettings, budget: Budget | None) -> AsyncIterator[Check]:
-    """From reaching it to one answer of the table, for which `budget` grants the request."""
+async def gateway_checks(
+    settings: GatewaySettings, budget_of: Callable[[GatewayClient], Budget] | None
+) -> AsyncIterator[Check]:
+    """From reaching it to one answer of the table, for which the budget of its account grants the request."""
     fault = await opening_fault(settings)
     yield opening_check(settings, fault)
     if fault is not None:
@@ -33,7 +35,7 @@ async def gateway_checks(settings: GatewaySettings, budget: Budget | None) -> As
         yield login_check(state)
         # It tells whole seconds. Nothing but the ages on a screen rests on it.
         yield clock_check("gateway clock", 1000 * state.time_s + 500 - 1000 * time.time(), if_wrong=Verdict.NOTE)
-        yield await _rights_check(client, budget)
+        yield await _rights_check(client, budget_of(client) if budget_of is not None else None)
 
 
 def opening_check(settings: GatewaySettings, fault: GatewayError | None) -> Check:

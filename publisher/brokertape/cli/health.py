@@ -13,6 +13,8 @@ Unhealthy is:
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from brokertape.publisher.leases import USUAL_PER_S
+from brokertape.publisher.why import Why
 from brokertape.tape.events import StatusEvent
 
 PROMISE_SLACK_S = 5.0
@@ -26,7 +28,7 @@ RESTING = ("lunch", "closed")
 class CodeSeen:
     """A wanted code: when it was last truly seen (ms, None: never), its last `seq`, and the staleness promised.
 
-    `is_watched` by operators; `subscribers` is how many live ones ask for it.
+    `is_watched` by operators; `subscribers` is how many live ones ask for it; `polled_by` which publishers.
     """
 
     code: str
@@ -35,14 +37,17 @@ class CodeSeen:
     max_staleness_s: float | None
     is_watched: bool = True
     subscribers: int = 0
+    polled_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A live publisher."""
+    """A live publisher: how many polls a second its account has room for, how many codes it polls (None: unknown)."""
 
     account: str
     publisher: str
+    polls_per_s: float
+    codes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +85,25 @@ class TapeState:
     """A tape at a moment (`now`, ms)."""
 
     now: int
-    requests_per_s: float
     codes: Sequence[CodeSeen] = ()
     leases: Sequence[Lease] = ()
     budgets: Sequence[BudgetUse] = ()
     groups: Sequence[GroupState] = ()
     statuses: Sequence[StatusEvent] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    whys: Sequence[Why] = ()
+
+    @property
+    def polls_per_s(self) -> float:
+        """How often the accounts of all live publishers can poll; as if there were one where none can."""
+        rates = {lease.account: lease.polls_per_s for lease in self.leases}
+        return sum(rates.values()) or USUAL_PER_S
 
     def staleness_limit_s(self, code: CodeSeen) -> float:
         """After how long unseen a code is stale."""
         if code.max_staleness_s is not None:
             return code.max_staleness_s + PROMISE_SLACK_S
-        return max(LEAST_STALENESS_S, ROUNDS * len(self.codes) / self.requests_per_s)
+        return max(LEAST_STALENESS_S, ROUNDS * len(self.codes) / self.polls_per_s)
 
     def state_of(self, scope: str, name: str) -> str | None:
         """The state last said of `name`."""

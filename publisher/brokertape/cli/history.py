@@ -9,7 +9,7 @@ from functools import partial
 from brokertape.cli.faults import OK, UNHEALTHY, NoTape, SettingsError
 from brokertape.cli.gateway_link import check_key, gateway_settings
 from brokertape.cli.history_progress import shown
-from brokertape.cli.publish import budget_of, limit_of
+from brokertape.cli.publish import account_of, budget_of, limit_of
 from brokertape.cli.redis_link import find_keys, open_redis
 from brokertape.cli.running import unless_stopped
 from brokertape.cli.settings import RedisGroup, Settings
@@ -64,7 +64,8 @@ async def history(
         codes_now = partial(_codes, WatchList(redis, keys) if watched else None, named)
         await check_key(target)
         async with client as gateway:
-            budget = budget_of(settings, redis, tape_existed=tape_existed, lane=lane)
+            account = account_of(settings, redis, gateway)
+            budget = budget_of(settings, redis, account, tape_existed=tape_existed, lane=lane)
             tools = _assemble(settings, redis, keys, gateway, budget, patience_s=None if nightly else PATIENCE_S)
             if nightly:
                 await unless_stopped(_fill_nightly(settings, tools, codes_now), stop)

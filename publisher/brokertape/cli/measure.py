@@ -22,11 +22,11 @@ from brokertape.cli.gateway_link import gateway_settings
 from brokertape.cli.publish import account_of, budget_of
 from brokertape.cli.redis_link import open_redis
 from brokertape.cli.settings import Settings
-from brokertape.cli.tape_state import read_leases
 from brokertape.gateway.client import GatewayClient
 from brokertape.gateway.errors import GatewayError, OverBudget
 from brokertape.gateway.values import TopTenBrokers
 from brokertape.publisher.budget import Slot
+from brokertape.publisher.leases import live_publishers
 from brokertape.tape.connection import RedisClient, store_errors
 
 BUSY_CODES = ("HK.00700", "HK.09988", "HK.03690", "HK.01810", "HK.00005")
@@ -83,7 +83,8 @@ class Examiner:
         self._redis = redis
         self._gateway = gateway
         self._tape_existed = tape_existed
-        self._budget = budget_of(self._settings, redis, tape_existed=tape_existed)
+        self._account = account_of(settings, redis, gateway)
+        self._budget = budget_of(self._settings, redis, self._account, tape_existed=tape_existed)
         self._limit = settings.budget.limit
         self._answers: list[Answer] = []
         self._sent = 0
@@ -121,9 +122,9 @@ class Examiner:
         return [answer.number for answer in self._answers[first:]]
 
     async def _is_alone(self) -> bool:
-        account = account_of(self._settings)
-        leases = await read_leases(self._redis, self._settings.redis.keys, time.time_ns() // 1_000_000)
-        return all(lease.account != account for lease in leases)
+        account = await self._account.name()
+        peers = await live_publishers(self._redis, self._settings.redis.keys)
+        return all(peer.account != account for peer in peers)
 
     async def _pass_limit(self, second: str | None) -> _Refusals:
         await self._empty_window()
@@ -150,7 +151,7 @@ class Examiner:
     async def _refused_after_failures(self, second: str | None) -> tuple[bool, TopTenBrokers | GatewayError | None]:
         """Whether failed requests fill the window; and what a second gateway answers once this one refuses."""
         # A new one: what was refused on purpose is nothing to back off from.
-        self._budget = budget_of(self._settings, self._redis, tape_existed=self._tape_existed)
+        self._budget = budget_of(self._settings, self._redis, self._account, tape_existed=self._tape_existed)
         await self._empty_window()
         async with AsyncExitStack() as held:
             # Settled together at the end, after the requests that pass the limit.
@@ -170,9 +171,10 @@ class Examiner:
                 "publish": self._settings.publish.model_copy(update={"account": address}),
             }
         )
-        budget = budget_of(settings, self._redis, tape_existed=self._tape_existed)
         try:
             async with GatewayClient(gateway_settings(settings.gateway)) as gateway:
+                account = account_of(settings, self._redis, gateway)
+                budget = budget_of(settings, self._redis, account, tape_existed=self._tape_existed)
                 await gateway.wait_connected(settings.gateway.connect_timeout_s)
                 async with await budget.acquire():
                     return await gateway.top_ten_brokers(BUSY_CODES[0])
@@ -183,7 +185,8 @@ class Examiner:
         """Wait until every slot of the account is free, and with them the gateway's window."""
         settings = self._settings
         # Slots run out without a word: there is nothing to wait for but time.
-        while await budget_used(self._redis, settings.redis.keys, account_of(settings), settings.budget):  # noqa: ASYNC110
+        account = await self._account.name()
+        while await budget_used(self._redis, settings.redis.keys, account, settings.budget):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _ask_in(self, slot: Slot, code: str) -> None:

@@ -12,11 +12,13 @@ from brokertape.cli.settings import BudgetGroup, Settings
 from brokertape.gateway.client import GatewayClient
 from brokertape.gateway.errors import NotConnected
 from brokertape.gateway.values import BasicQuote
+from brokertape.publisher.account import Account
 from brokertape.publisher.budget import Budget, RedisBudgetStore
 from brokertape.publisher.clock import SystemClock
 from brokertape.publisher.commit import BookStore
 from brokertape.publisher.feed import Feed
 from brokertape.publisher.lane import LIVE, Lane
+from brokertape.publisher.leases import Leases
 from brokertape.publisher.poll import Poller
 from brokertape.publisher.pushed_quotes import PushedQuotes
 from brokertape.publisher.retention import Retention, Trimmer
@@ -90,9 +92,10 @@ def assemble(
         heartbeat_s=settings.publish.heartbeat_s,
     )
     signal = VolumeSignal(schedule, clock)
+    account = account_of(settings, redis, gateway)
     sources: list[VolumeSource] = []
     if settings.publish.snapshots:
-        looks = snapshot_budget_of(settings, redis, tape_existed=tape_existed)
+        looks = snapshot_budget_of(settings, redis, account, tape_existed=tape_existed)
         sources.append(Snapshots(gateway, looks, signal, schedule, clock))
     if settings.publish.pushed_quotes:
         pushed = PushedQuotes(gateway, signal, schedule, clock, settings.publish.pushed_quotes)
@@ -103,35 +106,34 @@ def assemble(
         gateway=gateway,
         gateway_name=address,
         poller=Poller(gateway, BookStore(redis, keys), clock, source=source),
-        budget=budget_of(settings, redis, tape_existed=tape_existed),
+        budget=budget_of(settings, redis, account, tape_existed=tape_existed),
         schedule=schedule,
         signal=signal,
         sources=sources,
         schedule_store=ScheduleStore(redis, keys),
         why_store=WhyStore(redis, keys),
         watch=watch,
-        feed=Feed(
-            redis, keys, clock, publisher=settings.publish.publisher, account=account_of(settings), source=source
-        ),
+        leases=Leases(redis, keys, account, publisher=settings.publish.publisher),
+        feed=Feed(redis, keys, clock, publisher=settings.publish.publisher, source=source),
         trimmer=Trimmer(redis, keys, Retention(**settings.retention.model_dump())),
         clock=clock,
     )
 
 
-def budget_of(settings: Settings, redis: RedisClient, *, tape_existed: bool, lane: Lane = LIVE) -> Budget:
+def budget_of(
+    settings: Settings, redis: RedisClient, account: Account, *, tape_existed: bool, lane: Lane = LIVE
+) -> Budget:
     """The request budget that everybody on this account shares, for requests of `lane`."""
     keys, limit, timeout_s = settings.redis.keys, limit_of(settings.budget), settings.gateway.request_timeout_s
-    window = keys.budget(account_of(settings))
-    store = RedisBudgetStore(redis, keys, window, limit, timeout_s, tape_existed=tape_existed)
+    store = RedisBudgetStore(redis, keys, account.polls_key, limit, timeout_s, tape_existed=tape_existed)
     pace = Pace(settings.budget.pace_requests, settings.budget.pace_window_s)
     return Budget(store, SystemClock(), limit, timeout_s, pace, lane)
 
 
-def snapshot_budget_of(settings: Settings, redis: RedisClient, *, tape_existed: bool) -> Budget:
+def snapshot_budget_of(settings: Settings, redis: RedisClient, account: Account, *, tape_existed: bool) -> Budget:
     """That of market snapshots, which count apart."""
     keys, timeout_s = settings.redis.keys, settings.gateway.request_timeout_s
-    window = keys.private(f"snapshots:{account_of(settings)}")
-    store = RedisBudgetStore(redis, keys, window, SNAPSHOT_LIMIT, timeout_s, tape_existed=tape_existed)
+    store = RedisBudgetStore(redis, keys, account.snapshots_key, SNAPSHOT_LIMIT, timeout_s, tape_existed=tape_existed)
     return Budget(store, SystemClock(), SNAPSHOT_LIMIT, timeout_s, Pace(*SNAPSHOT_PACE))
 
 
@@ -140,6 +142,6 @@ def limit_of(settings: BudgetGroup) -> Limit:
     return Limit(settings.limit, settings.window_s, settings.margin_s)
 
 
-def account_of(settings: Settings) -> str:
-    """Whose budget it is: by default the gateway's own."""
-    return settings.publish.account or settings.gateway.address
+def account_of(settings: Settings, redis: RedisClient, gateway: GatewayClient) -> Account:
+    """Whose budget it is."""
+    return Account(redis, settings.redis.keys, gateway, address=settings.gateway.address, name=settings.publish.account)

@@ -151,7 +151,9 @@ class PublishGroup(Group):
     codes: Codes = Field((), description="Watched from the start; `brokertape watch` adds and removes while it runs")
     name: Name | None = Field(None, description="This publisher's name; by default host name and process id")
     account: Name | None = Field(
-        None, description="Whoever shares a budget has the same; by default the gateway's address"
+        None,
+        description="Whoever shares a budget has the same; by default it goes by the user that the gateway is logged "
+        "in as, and is called by the first address at which that user was met",
     )
     heartbeat_s: Positive = Field(900.0, description="How often a code is asked while the market rests")
     snapshots: bool = Field(
@@ -262,6 +264,7 @@ class SimulateGroup(Group):
     max_connections: int = Field(128, description="One more is closed at once")
     keep_alive_interval_s: int = Field(10, description="What clients are told")
     keep_alive_timeout_s: float = Field(30.0, description="A connection silent for so long is cut")
+    login_user_id: int = Field(0, description="Whose account it is logged in to; 0: one of its own, by its port")
     codes: Names | None = Field(None, description="The market's codes, the busiest first; by default 30 known ones")
     seed: int = Field(1, description="The same seed shows the same market")
     trades_per_s: float = Field(3.0, description="Mean over all codes and the trading hours")

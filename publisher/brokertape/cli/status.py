@@ -19,23 +19,19 @@ from brokertape.cli.settings import Settings
 from brokertape.cli.tape_state import read_tape_state
 from brokertape.cli.watch import wanted_by
 from brokertape.cli.why_table import why_data, why_view
-from brokertape.publisher.why import Why, WhyStore
 from brokertape.tape.wording import plain
 
 
 async def status(settings: Settings, *, should_tell_why: bool, as_json: bool) -> int:
     """Print the state of the tape, or why its publishers ask for what they do; 1 if it is unhealthy."""
-    whys: list[Why] | None = None
     async with open_redis(settings.redis) as client:
         keys = await find_keys(client, settings.redis)
         tape = await read_tape_state(client, keys, settings.budget)
-        if should_tell_why:
-            whys = await WhyStore(client, keys).read(lease.publisher for lease in tape.leases)
     if as_json:
-        data = as_data(tape) if whys is None else as_data(tape) | {"why": why_data(whys)}
+        data = as_data(tape) | ({"why": why_data(tape.whys)} if should_tell_why else {})
         print(json.dumps(data, ensure_ascii=False))  # noqa: T201
     else:
-        Console().print(_view(tape, whys))
+        Console().print(_view(tape, should_tell_why=should_tell_why))
     return UNHEALTHY if troubles(tape) else OK
 
 
@@ -51,21 +47,30 @@ def as_data(tape: TapeState) -> dict[str, Any]:
     }
 
 
-def _view(tape: TapeState, whys: Sequence[Why] | None) -> RenderableType:
+def _view(tape: TapeState, *, should_tell_why: bool) -> RenderableType:
     found = troubles(tape)
     verdict = [Text(f"unhealthy: {plain(line)}", "red") for line in found] or [Text("healthy", "green")]
-    shown = _tables(tape) if whys is None else why_view(whys, [lease.publisher for lease in tape.leases])
+    publishers = [lease.publisher for lease in tape.leases]
+    shown = why_view(tape.whys, publishers) if should_tell_why else _tables(tape)
     return Group(*shown, *verdict)
 
 
 def _tables(tape: TapeState) -> Iterator[Table]:
     used = {budget.account: f"{budget.used} of {budget.limit}" for budget in tape.budgets}
     yield _table(
-        ("Publisher", "Account", "Budget used"),
-        [(lease.publisher, lease.account, used.get(lease.account, "")) for lease in tape.leases],
+        ("Publisher", "Account", "Codes", "Budget used"),
+        [
+            (
+                lease.publisher,
+                lease.account,
+                "" if lease.codes is None else str(lease.codes),
+                used.get(lease.account, ""),
+            )
+            for lease in tape.leases
+        ],
     )
     yield _table(
-        ("Code", "Seen", "Allowed", "Last", "Wanted by", "State"),
+        ("Code", "Seen", "Allowed", "Last", "Wanted by", "Polled by", "State"),
         [
             (
                 code.code,
@@ -73,6 +78,7 @@ def _tables(tape: TapeState) -> Iterator[Table]:
                 "" if tape.is_resting else f"{tape.staleness_limit_s(code):.0f} s",
                 "" if code.seq is None else f"#{code.seq}",
                 wanted_by(is_watched=code.is_watched, subscribers=code.subscribers),
+                ", ".join(code.polled_by),
                 tape.state_of("code", code.code) or "",
             )
             for code in tape.codes

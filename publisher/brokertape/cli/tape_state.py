@@ -1,14 +1,16 @@
 """Reading a tape's state: books, leases, budgets, groups, statuses. Raises StoreError, DecodeError."""
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, cast
 
 from brokertape.cli.budget_use import budget_used
 from brokertape.cli.health import BudgetUse, CodeSeen, GroupState, Lease, TapeState
 from brokertape.cli.settings import BudgetGroup
+from brokertape.publisher.leases import Peer, live_publishers
 from brokertape.publisher.watch import Wanted, WatchList
+from brokertape.publisher.why import WhyStore
 from brokertape.tape.codec import load
 from brokertape.tape.connection import RedisClient, store_errors
 from brokertape.tape.errors import StoreRefused
@@ -21,11 +23,13 @@ async def read_tape_state(client: RedisClient, keys: Keys, budget: BudgetGroup) 
     """The state of the tape now."""
     now = time.time_ns() // 1_000_000
     wanted = await WatchList(client, keys).wanted()
-    leases = await read_leases(client, keys, now)
+    peers = await live_publishers(client, keys)
+    whys = await WhyStore(client, keys).read(peer.publisher for peer in peers)
+    polled = {why.publisher: {code.code for code in why.codes} for why in whys}
+    leases = [_lease(peer, polled) for peer in peers]
     return TapeState(
         now=now,
-        requests_per_s=budget.limit / budget.window_s,
-        codes=[await _code_seen(client, keys, code, wanted) for code in sorted(wanted.wants)],
+        codes=[await _code_seen(client, keys, code, wanted, polled) for code in sorted(wanted.wants)],
         leases=leases,
         budgets=[
             BudgetUse(account, await budget_used(client, keys, account, budget), budget.limit)
@@ -34,10 +38,13 @@ async def read_tape_state(client: RedisClient, keys: Keys, budget: BudgetGroup) 
         groups=await read_groups(client, keys, now),
         statuses=await _statuses(client, keys, {lease.publisher for lease in leases}),
         refused=wanted.watched.refused,
+        whys=whys,
     )
 
 
-async def _code_seen(client: RedisClient, keys: Keys, code: str, wanted: Wanted) -> CodeSeen:
+async def _code_seen(
+    client: RedisClient, keys: Keys, code: str, wanted: Wanted, polled: Mapping[str, Collection[str]]
+) -> CodeSeen:
     with store_errors():
         observed_at, seq = await client.hmget(keys.book(code), ["observed_at", "seq"])
     return CodeSeen(
@@ -47,15 +54,13 @@ async def _code_seen(client: RedisClient, keys: Keys, code: str, wanted: Wanted)
         wanted.wants[code].max_staleness_s,
         is_watched=code in wanted.watched.wants,
         subscribers=wanted.asked.subscribers.get(code, 0),
+        polled_by=tuple(publisher for publisher, codes in sorted(polled.items()) if code in codes),
     )
 
 
-async def read_leases(client: RedisClient, keys: Keys, now: int) -> list[Lease]:
-    """The publishers that are alive."""
-    with store_errors():
-        members = cast("list[bytes]", await client.zrangebyscore(keys.publishers, now, "+inf"))
-    pairs = (member.decode(errors="replace").partition("|") for member in members)
-    return sorted((Lease(account, publisher) for account, _, publisher in pairs), key=lambda lease: lease.publisher)
+def _lease(peer: Peer, polled: Mapping[str, Collection[str]]) -> Lease:
+    codes = polled.get(peer.publisher)
+    return Lease(peer.account, peer.publisher, peer.polls_per_s, None if codes is None else len(codes))
 
 
 async def _statuses(client: RedisClient, keys: Keys, alive: Collection[str]) -> list[StatusEvent]:

@@ -71,6 +71,11 @@ class GatewayClient:
         return self._link.is_connected
 
     @property
+    def login_user_id(self) -> int:
+        """Whose account the gateway of the last session was logged in to; 0 if that is not known."""
+        return self._link.login_user_id
+
+    @property
     def state(self) -> LinkState:
         """How we stand with the gateway."""
         return self._link.state

@@ -67,6 +67,11 @@ class Exchange:
         return self._terms is not None
 
     @property
+    def login_user_id(self) -> int:
+        """Whose account the gateway is logged in to; 0 if that is not known."""
+        return self._terms.login_user_id if self._terms is not None else 0
+
+    @property
     def is_mid_frame(self) -> bool:
         """Whether part of a frame was received and the rest was not."""
         return self._decoder.is_mid_frame

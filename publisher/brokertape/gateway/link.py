@@ -61,6 +61,7 @@ class GatewayLink:
         self._reason = "not started"
         self._changed = asyncio.Event()  # set, and replaced by a new one, with every change of state
         self._session: Session | None = None
+        self._login_user_id = 0
         self._delays = self.new_delays()
         self._is_started = False
 
@@ -78,6 +79,11 @@ class GatewayLink:
     def is_connected(self) -> bool:
         """Whether there is a session now."""
         return self._session is not None and self._session.is_open
+
+    @property
+    def login_user_id(self) -> int:
+        """Whose account the gateway of the last session was logged in to; 0 if that is not known."""
+        return self._login_user_id
 
     async def run(self) -> NoReturn:
         """Keep a session until cancelled; once per link. What it raises is an error of this side, as a callback's."""
@@ -129,7 +135,7 @@ class GatewayLink:
 
     async def _hold_session(self) -> NoReturn:
         async with open_session(self.settings, self._opening, self.counters, self._on_push) as session:
-            self._session = session
+            self._session, self._login_user_id = session, session.login_user_id
             self._delays = self.new_delays()
             self.counters.sessions += 1
             logger.info("connected to gateway %s", self.settings.address)

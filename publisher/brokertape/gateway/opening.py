@@ -25,6 +25,8 @@ class Terms:
 
     conn_id: int
     server_ver: int
+    login_user_id: int
+    """Whose account it is; 0 if the gateway does not say."""
     keep_alive_period_s: float
     cipher: Cipher
 
@@ -77,7 +79,8 @@ class Opening:
             raise InitRefused(
                 f"no {self.algorithm.name} with this gateway, try another packet_enc_algo: {error}"
             ) from error
-        return Terms(reply.s2c.conn_id, reply.s2c.server_ver, _keep_alive_period_s(reply.s2c), cipher)
+        terms = reply.s2c
+        return Terms(terms.conn_id, terms.server_ver, terms.login_user_id, _keep_alive_period_s(terms), cipher)
 
     def _read(self, frame: Frame) -> session.InitConnectResponse:
         if len(frame.body) > MAX_INIT_BODY_BYTES:

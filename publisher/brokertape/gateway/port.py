@@ -20,6 +20,10 @@ class Gateway(Protocol):
     def is_connected(self) -> bool:
         """Whether there is a session now."""
 
+    @property
+    def login_user_id(self) -> int:
+        """Whose account the gateway of the last session was logged in to; 0 if that is not known."""
+
     async def top_ten_brokers(self, code: str, days_before: int = 0) -> TopTenBrokers:
         """The table of `code` now, or of the n-th previous trading day. Spends one unit of the request budget."""
 

@@ -70,6 +70,11 @@ class Session(asyncio.Protocol):
         return self._exchange.is_open and not self._lost.done()
 
     @property
+    def login_user_id(self) -> int:
+        """Whose account the gateway is logged in to; 0 if that is not known."""
+        return self._exchange.login_user_id
+
+    @property
     def lost(self) -> asyncio.Future[Exception]:
         """Done once the session has ended, with what ended it. For `asyncio.wait`; never fails."""
         return self._lost

@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import logging
 import uuid
+from collections.abc import Awaitable, Callable
 from importlib import resources
-from typing import Protocol
+from typing import Protocol, cast
 
 from brokertape.gateway.errors import NotConnected, OverBudget, Refused
 from brokertape.publisher.clock import Clock
@@ -74,22 +75,23 @@ _BUDGET = Script(resources.files("brokertape.publisher").joinpath("budget.lua").
 class RedisBudgetStore:
     """The window all processes of an account share, on Redis' clock. Raises StoreError.
 
-    `window` is its key: `keys.budget(account)` for polls. `tape_existed` says that the tape is older than this process,
-    so that a missing window is a lost one.
+    `window` tells its key, which is the account's. `tape_existed` says that the tape is older than this process, so
+    that a missing window is a lost one.
     """
 
     def __init__(
         self,
         client: RedisClient,
         keys: Keys,
-        window: str,
+        window: Callable[[], Awaitable[str]],
         limit: Limit,
         timeout_s: float,
         *,
         tape_existed: bool,
     ) -> None:
         self._client = client
-        self._keys = [window, keys.private("server", slot_of=window)]
+        self._keys = keys
+        self._window = window
         self._limit = limit
         self._timeout_s = timeout_s
         self._tape_existed = tape_existed
@@ -106,8 +108,7 @@ class RedisBudgetStore:
             round(lane.spacing_s(self._limit) * 1000),
             round(guard_s * 1000),
         ]
-        with store_errors():
-            granted, wait_ms, pausing = await _BUDGET.run(self._client, self._keys, ["reserve", request_id, *args])
+        granted, wait_ms, pausing = await self._run("reserve", request_id, *args)
         if pausing and not self.is_pausing:
             logger.warning("the request window in Redis was lost: nothing is asked for %.0f s", wait_ms / 1000)
         self.is_pausing = bool(pausing)
@@ -116,8 +117,13 @@ class RedisBudgetStore:
 
     async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
         """See BudgetStore."""
+        await self._run("settle", request_id, round(hold_s * 1000), *_GUARD_MS)
+
+    async def _run(self, *arguments: str | int) -> tuple[int, int, int]:
+        window = await self._window()
+        keys = [window, self._keys.private("server", slot_of=window)]
         with store_errors():
-            await _BUDGET.run(self._client, self._keys, ["settle", request_id, round(hold_s * 1000), *_GUARD_MS])
+            return cast("tuple[int, int, int]", await _BUDGET.run(self._client, keys, list(arguments)))
 
 
 class SlotExpired(Exception):

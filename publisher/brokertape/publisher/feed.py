@@ -1,4 +1,4 @@
-"""What concerns the whole feed: status events, watermarks, the publisher's lease."""
+"""What concerns the whole feed: status events and watermarks."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, cast
@@ -18,36 +18,31 @@ from brokertape.tape.keys import Keys, check_name
 from brokertape.tape.market_time import rfc3339
 
 FEED_MAX_ENTRIES = 10_000  # ten hours of watermarks of one publisher, trimmed in whole nodes
-LEASE_S = 10.0
 PUBLISHER_KNOWN_MS = 86_400_000
 
 
 class Feed:
-    """Writes the feed stream, the status hash and the lease of one publisher. Raises StoreError."""
+    """Writes the feed stream and the status hash for one publisher. Raises StoreError."""
 
-    def __init__(
-        self, client: RedisClient, keys: Keys, clock: Clock, *, publisher: str, account: str, source: str
-    ) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, clock: Clock, *, publisher: str, source: str) -> None:
         self._client = client
         self._keys = keys
         self._clock = clock
         self._publisher = check_name("publisher", publisher)
-        self._account = check_name("account", account)
         self._source = source
         self._started_ms = clock.now_ms()
         self._sent = 0
         self._states: dict[tuple[str, str], str] = {}
 
-    async def load(self) -> None:
+    async def load(self, alive: Collection[str]) -> None:
         """Learn what was last said of codes, so that a restart neither repeats it nor forgets to take it back.
 
-        Publishers dead for a day are swept from the status hash: by default each start has a name of its own.
+        Publishers dead for a day, those that are not `alive`, are swept from the status hash: by default each start
+        has a name of its own.
         """
         now = self._clock.now_ms()
         with store_errors():
             stored = cast("dict[bytes, bytes]", await self._client.hgetall(self._keys.status))
-            leases = cast("list[bytes]", await self._client.zrangebyscore(self._keys.publishers, now, "+inf"))
-        alive = {lease.decode(errors="replace").partition("|")[2] for lease in leases}
         for field, payload in stored.items():
             event = load_status(payload)
             if event is None:
@@ -57,6 +52,14 @@ class Feed:
             elif _is_forgotten(event, alive, now):
                 with store_errors():
                     await self._client.hdel(self._keys.status, field)
+
+    async def recall(self, scope: StatusScope, name: str) -> None:
+        """Learn what was last said of `name`, by whomever."""
+        with store_errors():
+            payload = cast("bytes | None", await self._client.hget(self._keys.status, f"{scope}|{name}"))
+        self.forget(scope, name)
+        if (event := load_status(payload or b"")) is not None:
+            self._states[scope, name] = event.data.state
 
     async def status(self, scope: StatusScope, name: str, state: str, reason: str | None = None) -> None:
         """Say that `name` is in `state`; said once per change of state."""
@@ -93,22 +96,6 @@ class Feed:
         )
         with store_errors():
             await self._add(event)
-
-    async def renew_lease(self) -> None:
-        """Be known as alive for ten seconds more; leases long run out are swept away."""
-        now = self._clock.now_ms()
-        with store_errors():
-            await self._client.zadd(self._keys.publishers, {self._member: now + round(LEASE_S * 1000)})
-            await self._client.zremrangebyscore(self._keys.publishers, "-inf", now)
-
-    async def end_lease(self) -> None:
-        """Be gone."""
-        with store_errors():
-            await self._client.zrem(self._keys.publishers, self._member)
-
-    @property
-    def _member(self) -> str:
-        return f"{self._account}|{self._publisher}"
 
     def _next_id(self) -> str:
         self._sent += 1

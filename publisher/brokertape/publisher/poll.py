@@ -82,6 +82,13 @@ class Poller:
         holding = self._holdings.get(code)
         return holding.base.book if holding is not None else None
 
+    def seen_at(self, code: str, trading_date: str) -> int | None:
+        """When the last good poll of `code` was sent, by whomever (ms); None unless it was of that date, and may be
+        built upon."""
+        base = self._holdings[code].base
+        is_good = base.book is not None and base.restart is None and base.book.trading_date == trading_date
+        return base.book.asked_at if base.book is not None and is_good else None
+
     async def prepare(self, code: str) -> None:
         """Read the book of `code` before it is polled, so that no slot waits for it. Raises StoreError, DecodeError."""
         stored = await self._books.read(code)

@@ -32,7 +32,6 @@ from brokertape.tape.rows import Row
 
 logger = logging.getLogger("brokertape.publisher.replay_tape")
 
-ACCOUNT = "replay"
 LEASE_S = 5.0  # a killed replay holds its tape for so long
 LEASE_GRACE_S = 1.0  # whoever wants the tape of a killed one waits for so much longer
 RENEW_EVERY_S = LEASE_S / 3
@@ -100,7 +99,7 @@ class ReplayTape:
         self._store = BookStore(client, keys)
         self._clock = MarketClock(run.begin)
         source = f"/replay/{run.name}"
-        self._feed = Feed(client, keys, self._clock, publisher=run.name, account=ACCOUNT, source=source)
+        self._feed = Feed(client, keys, self._clock, publisher=run.name, source=source)
         self._patience = Patience(SystemClock(), logger, PATIENCE_S)
         self._books: dict[str, Book] = {}
         self._marks: dict[str, WatermarkEntry] = {}  # what was seen since the last watermark

@@ -18,20 +18,21 @@ from brokertape.gateway.port import Gateway
 from brokertape.gateway.values import GlobalState, MarketState
 from brokertape.publisher.budget import Budget, Slot
 from brokertape.publisher.clock import Clock
-from brokertape.publisher.feed import LEASE_S, Feed
-from brokertape.publisher.interest import MOST_MEMBERS
+from brokertape.publisher.complaints import Complaints
+from brokertape.publisher.feed import Feed
+from brokertape.publisher.leases import LEASE_S, Leases
 from brokertape.publisher.poll import Failed, Outcome, Poller, Seen
 from brokertape.publisher.retention import Trimmer
+from brokertape.publisher.roster import Roster
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.schedule_store import ScheduleStore
 from brokertape.publisher.volume_signal import VolumeSignal, VolumeSource
 from brokertape.publisher.volumes import News
-from brokertape.publisher.watch import Wanted, WatchList
+from brokertape.publisher.watch import WatchList
 from brokertape.publisher.why import WhyStore, why_of
 from brokertape.tape.errors import DecodeError, StoreError
 from brokertape.tape.events import WatermarkEntry
 from brokertape.tape.tasks import end_tasks
-from brokertape.tape.want import Want
 
 logger = logging.getLogger("brokertape.publisher")
 
@@ -39,7 +40,6 @@ MARKET = "HK"
 FAILURES_SUSPENDED = 3  # so many failures in a row make a code's trouble known
 FINAL_PAUSE_S = 600.0  # a code the gateway does not have is asked again this seldom
 STORE_PAUSE_S = 1.0
-MOST_REFUSED_TOLD = 100  # names asked for by subscribers that are no codes: a flood of them is not repeated on the feed
 TROUBLES = ("suspended", "refused")  # states of a code that it can recover from
 
 
@@ -64,9 +64,10 @@ class Intervals:
 
 
 class Publisher:
-    """Polls the codes of one gateway that operators watch or live subscribers ask for, and keeps the tape.
+    """Polls what operators watch and live subscribers ask for, or its part of it, and keeps the tape.
 
-    `run` works until `stop` is set. Everything it needs from outside comes in through the constructor.
+    `run` works until `stop` is set. Everything it needs from outside comes in through the constructor; the budget of
+    `schedule` is that of the gateway's account.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Publisher:
         schedule_store: ScheduleStore,
         why_store: WhyStore,
         watch: WatchList,
+        leases: Leases,
         feed: Feed,
         trimmer: Trimmer,
         clock: Clock,
@@ -96,7 +98,9 @@ class Publisher:
         self._schedule = schedule
         self._schedule_store = schedule_store
         self._why_store = why_store
+        self._polls_per_s = schedule.budget_per_s
         self._watch = watch
+        self._leases = leases
         self._feed = feed
         self._trimmer = trimmer
         self._clock = clock
@@ -105,15 +109,26 @@ class Publisher:
         self._is_ready = False
         self._news = asyncio.Event()
         self._polls: set[asyncio.Task[None]] = set()
-        self._refused_told: set[str] = set()
-        self._complaints: dict[str, str] = {}
+        self._could_poll_at = -math.inf
+        self._complaints = Complaints(logger)
+        self._roster = Roster(
+            watch=watch,
+            leases=leases,
+            publisher=name,
+            polls_per_s=schedule.budget_per_s,
+            schedule=schedule,
+            poller=poller,
+            feed=feed,
+            clock=clock,
+            complaints=self._complaints,
+        )
         self._halts: dict[str, bool] = {}
         self._signal = signal
         signal.on_news = self._hear
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until `stop`; then let the polls in flight end, and say goodbye."""
-        await self._feed.load()
+        await self._feed.load({peer.publisher for peer in await self._leases.read()})
         await self._recall()
         await self._feed.status("publisher", self._name, "joined")
         try:
@@ -132,7 +147,7 @@ class Publisher:
     def _loops(self, tasks: asyncio.TaskGroup) -> Iterator[Coroutine[Any, Any, None]]:
         every = self._intervals
         yield self._spend_budget(tasks)
-        yield self._repeat("lease", lambda: every.lease_s, self._feed.renew_lease)
+        yield self._repeat("lease", lambda: every.lease_s, self._renew_lease)
         yield self._repeat("watch list", lambda: every.watch_s, self._look_at_watch_list)
         yield self._repeat(
             "gateway state", lambda: every.state_s if self._can_poll else every.unready_s, self._look_at_gateway
@@ -160,10 +175,10 @@ class Publisher:
             try:
                 slot = await self._budget.acquire()
             except StoreError as error:
-                self._complain("budget", error)
+                self._complaints.complain("budget", error)
                 await self._clock.sleep(STORE_PAUSE_S)
                 continue
-            self._content("budget")
+            self._complaints.content("budget")
             self._start_poll(tasks, slot)
 
     def _start_poll(self, tasks: asyncio.TaskGroup, slot: Slot) -> None:
@@ -179,7 +194,7 @@ class Publisher:
             outcome = await self._poller.poll(code, slot)
             await self._learn(code, outcome)
         except (StoreError, DecodeError) as error:
-            self._complain(f"poll of {code}", error)
+            self._complaints.complain(f"poll of {code}", error)
             await self._clock.sleep(STORE_PAUSE_S)
             self._schedule.retry(code)
         finally:
@@ -225,9 +240,9 @@ class Publisher:
         while True:
             try:
                 await work()
-                self._content(name)
+                self._complaints.content(name)
             except (StoreError, GatewayError) as error:
-                self._complain(name, error)
+                self._complaints.complain(name, error)
             await self._clock.sleep(interval_s())
 
     async def _look_at_gateway(self) -> None:
@@ -245,6 +260,8 @@ class Publisher:
         if state.is_ready:
             await self._follow_market(state.market_hk)
         if self._can_poll and not was_ready:
+            await self._renew_lease()
+            await self._look_at_watch_list()  # its part is known before the others have let go of it
             self._news.set()
 
     async def _follow_market(self, market: MarketState) -> None:
@@ -278,48 +295,16 @@ class Publisher:
                 del self._halts[code]
 
     async def _look_at_watch_list(self) -> None:
-        wanted = await self._watch.wanted()
-        wants = wanted.wants
-        await self._tell_refused(wanted)
-        for code in self._schedule.codes - wants.keys():
-            self._unwant(code)
-        for code, want in wants.items():
-            await self._want(code, want)
-        self._warn(
-            "interest", wanted.asked.is_cut, f"of the interest only {MOST_MEMBERS} members are read: there are more"
-        )
-
-    async def _tell_refused(self, wanted: Wanted) -> None:
-        """Say what cannot be polled and why: all that operators ask for, of subscribers no more than so many names."""
-        told = self._refused_told
-        for name, reason in wanted.refused.items():
-            if name in told or name in wanted.watched.refused or len(told) < MOST_REFUSED_TOLD:
-                told.add(name)
-                await self._feed.status("code", name, "refused", reason)
-        self._warn(
-            "names that are no codes",
-            not wanted.refused.keys() <= told,
-            f"more than {MOST_REFUSED_TOLD} names that are no codes were asked for: no more of them are told",
-        )
-
-    def _unwant(self, code: str) -> None:
-        logger.info("%s is watched no more", code)
-        self._schedule.remove(code)
-        # A trouble stands in the status hash until the code recovers, however long nobody wants it.
-        if self._feed.state_of("code", code) not in TROUBLES:
-            self._feed.forget("code", code)
-
-    async def _want(self, code: str, want: Want) -> None:
-        if code not in self._schedule.codes:
-            logger.info("%s is watched", code)
-            await self._poller.prepare(code)
+        if await self._roster.look():
             self._news.set()
-        is_kept = self._schedule.add(code, want.max_staleness_s, want.weight)
-        self._warn(
-            f"promise of {code}",
-            not is_kept,
-            f"{code}: max_staleness_s {want.max_staleness_s} is not promised: promises may take 80 % of the polls",
-        )
+
+    async def _renew_lease(self) -> None:
+        """A gateway that cannot be asked for as long as a lease lasts leaves its codes to others."""
+        now = self._clock.monotonic_s()
+        if self._can_poll:
+            self._could_poll_at = now
+        is_able = now - self._could_poll_at <= LEASE_S
+        await self._leases.renew(self._polls_per_s if is_able else 0.0)
 
     async def _send_watermark(self) -> None:
         seen = {code: self._poller.book(code) for code in sorted(self._schedule.codes)}
@@ -369,28 +354,9 @@ class Publisher:
     async def _leave(self) -> None:
         try:
             await self._feed.status("publisher", self._name, "left")
-            await self._feed.end_lease()
+            await self._leases.end()
         except StoreError as error:
             logger.warning("could not say goodbye: %s", error)
-
-    def _complain(self, what: str, error: Exception) -> None:
-        """Log a trouble when it begins, not every second while it lasts."""
-        if self._complaints.get(what) != type(error).__name__:
-            logger.warning("%s: %s", what, error)
-        self._complaints[what] = type(error).__name__
-
-    def _warn(self, what: str, is_so: bool, text: str) -> None:
-        """Log a state of things when it begins."""
-        if is_so and what not in self._complaints:
-            logger.warning(text)
-        if is_so:
-            self._complaints[what] = text
-        else:
-            self._complaints.pop(what, None)
-
-    def _content(self, what: str) -> None:
-        if self._complaints.pop(what, None) is not None:
-            logger.info("%s: well again", what)
 
 
 def _login(state: GlobalState) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
 
@@ -34,6 +35,7 @@ class Backend:
     misbehaviour: Misbehaviour
     rsa: RsaCipher | None
     keep_alive_interval_s: int
+    login_user_id: Callable[[], int]
     not_logged_in: str
     log: AnswerLog | None
 
@@ -118,7 +120,7 @@ class Connection:
         if backend.misbehaviour.refuses_login(asyncio.get_running_loop().time()):
             handshake = refuse(request, backend.rsa, backend.not_logged_in)
         else:
-            handshake = accept(request, backend.rsa, backend.keep_alive_interval_s)
+            handshake = accept(request, backend.rsa, backend.keep_alive_interval_s, backend.login_user_id())
         body = handshake.reply.SerializeToString()
         await self._outbound.put(Outgoing(encode_frame(frame.proto_id, frame.serial_no, body, handshake.reply_cipher)))
         if handshake.conn_id is not None:

@@ -15,7 +15,7 @@ from brokertape.gateway.refusals import OK
 from brokertape.gateway_pb.v1 import session_pb2 as session
 from brokertape.simulator.rules import FAILED, SERVER_VER
 
-LOGIN_USER_ID = 10_000_001
+FIRST_LOGIN_USER_ID = 10_000_000
 NIUNIU = 1  # userAttribution: a Futu account, not a moomoo one
 JSON = 1
 MAX_REQUEST_BYTES = 64 << 10  # RSA is slow: more than this would hold up every other connection
@@ -47,7 +47,9 @@ def read_request(frame: Frame, rsa: RsaCipher | None) -> session.InitConnectRequ
     return request
 
 
-def accept(request: session.InitConnectRequest, rsa: RsaCipher | None, keep_alive_interval_s: int) -> Handshake:
+def accept(
+    request: session.InitConnectRequest, rsa: RsaCipher | None, keep_alive_interval_s: int, login_user_id: int
+) -> Handshake:
     """Open a session as the request wants it, if that can be."""
     algorithm = _algorithm(request, rsa)
     if algorithm is None or request.c2s.push_proto_fmt == JSON:
@@ -56,7 +58,7 @@ def accept(request: session.InitConnectRequest, rsa: RsaCipher | None, keep_aliv
     aes_key, aes_cbc_iv = _sixteen_characters(), _sixteen_characters()
     s2c = session.InitConnectS2C(
         server_ver=SERVER_VER,
-        login_user_id=LOGIN_USER_ID,
+        login_user_id=login_user_id,
         conn_id=conn_id,
         conn_aes_key=aes_key,
         keep_alive_interval=keep_alive_interval_s,

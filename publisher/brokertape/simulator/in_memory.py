@@ -9,6 +9,7 @@ from brokertape.gateway.messages import ProtoId
 from brokertape.gateway.requests import check_count
 from brokertape.gateway.values import GlobalState, SecuritySnapshot, StaticInfo, TopTenBrokers, TradeDate
 from brokertape.simulator.given_answer import GivenAnswer
+from brokertape.simulator.handshake import FIRST_LOGIN_USER_ID
 from brokertape.simulator.instruments import Instrument
 from brokertape.simulator.market import Market, Quote
 from brokertape.simulator.misbehaviour import Fate, Misbehaviour
@@ -34,7 +35,9 @@ class InMemoryGateway:
         limits: Limits | None = None,
         language: Language = Language.CHINESE,
         request_timeout_s: float = 5.0,
+        login_user_id: int = FIRST_LOGIN_USER_ID,
     ) -> None:
+        self.login_user_id = login_user_id
         self.misbehaviour = misbehaviour or Misbehaviour()
         self.answers: list[GivenAnswer] = []  # every one ever given: for runs of bounded length
         self.rules = GatewayRules(

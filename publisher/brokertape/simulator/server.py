@@ -18,6 +18,7 @@ from brokertape.simulator.clock import MarketClock, begin_s
 from brokertape.simulator.connection import FLUSH_TIMEOUT_S, Backend, Connection
 from brokertape.simulator.dispatcher import Dispatcher
 from brokertape.simulator.given_answer import AnswerLog
+from brokertape.simulator.handshake import FIRST_LOGIN_USER_ID
 from brokertape.simulator.market import Market
 from brokertape.simulator.market_model import MarketModel
 from brokertape.simulator.rules import GatewayRules
@@ -61,6 +62,11 @@ class GatewayServer:
         return self._port
 
     @property
+    def login_user_id(self) -> int:
+        """Whose account it is logged in to: that of the settings, else one of its own, by its port."""
+        return self._settings.login_user_id or FIRST_LOGIN_USER_ID + self._port
+
+    @property
     def now_s(self) -> float:
         """The clock of its limits and its misbehaviour."""
         return asyncio.get_running_loop().time()
@@ -83,6 +89,7 @@ class GatewayServer:
             misbehaviour=self.misbehaviour,
             rsa=RsaCipher.from_file(settings.rsa_key_file) if settings.rsa_key_file else None,
             keep_alive_interval_s=settings.keep_alive_interval_s,
+            login_user_id=lambda: self.login_user_id,
             not_logged_in=self.rules.texts.not_logged_in,
             log=self._log,
         )

@@ -29,9 +29,8 @@ def code(age_s: float | None, promise_s: float | None = None, name: str = "HK.00
 
 WELL = TapeState(
     now=NOW,
-    requests_per_s=1.0,
     codes=[code(1)],
-    leases=[Lease("h:1", "p")],
+    leases=[Lease("h:1", "p", 1.0)],
     groups=[GroupState("storage", lag=3, pending=2, behind_ms=59_000)],
     statuses=[status("gateway", "h:1", "connected"), status("market", "HK", "open")],
 )

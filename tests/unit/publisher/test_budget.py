@@ -17,9 +17,11 @@ from brokertape.simulator.virtual_time import run_virtual
 from brokertape.tape import Keys
 from support.budget_load import spend, violations, virtual_budget
 from support.fake_redis import fake_redis
+from support.windows import fixed_window
 
 QUICK = Limit(requests=3, window_s=0.2)
 KEYS = Keys()
+WINDOW = fixed_window(KEYS.budget("a"))
 PAST = Lane(headroom=1, quiet_s=0.1)  # of QUICK: two in 0.2 s, 0.105 s apart
 MakeStore = Callable[[float], BudgetStore]
 
@@ -31,7 +33,7 @@ def make_store(request: pytest.FixtureRequest, any_redis: redis.asyncio.Redis) -
     def make(timeout_s: float) -> BudgetStore:
         if request.param == "memory":
             return MemoryBudgetStore(SystemClock(), QUICK, timeout_s)
-        return RedisBudgetStore(any_redis, KEYS, KEYS.budget("a"), QUICK, timeout_s, tape_existed=False)
+        return RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, timeout_s, tape_existed=False)
 
     return make
 
@@ -106,14 +108,14 @@ async def test_past_days_rest_while_a_refusal_holds_live(make_store: MakeStore) 
 
 async def test_past_days_of_two_processes_share_one_pace(any_redis: redis.asyncio.Redis) -> None:
     """However many fill, live sees the same."""
-    one, two = (RedisBudgetStore(any_redis, KEYS, KEYS.budget("a"), QUICK, 0, tape_existed=False) for _ in range(2))
+    one, two = (RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, 0, tape_existed=False) for _ in range(2))
     assert await one.reserve("a", 0.0, PAST) == 0
     assert await two.reserve("b", 0.0, PAST) > 0
 
 
 async def test_a_window_that_only_waits_is_not_lost(any_redis: redis.asyncio.Redis) -> None:
     """A past day that stands back takes nothing off the window, which emptied would look lost."""
-    store = RedisBudgetStore(any_redis, KEYS, KEYS.budget("a"), QUICK, 0.0, tape_existed=True)
+    store = RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, 0.0, tape_existed=True)
     await store.reserve("a", 0.0)
     await asyncio.sleep(0.22)
     for name in "ab":
@@ -126,8 +128,8 @@ async def test_a_window_that_only_waits_is_not_lost(any_redis: redis.asyncio.Red
 
 async def test_processes_of_one_account_share_the_window(any_redis: redis.asyncio.Redis) -> None:
     """Two stores on one key are one window; another account has its own."""
-    one, two = (RedisBudgetStore(any_redis, KEYS, KEYS.budget("a"), QUICK, 5, tape_existed=False) for _ in range(2))
-    other = RedisBudgetStore(any_redis, KEYS, KEYS.budget("b"), QUICK, 5, tape_existed=False)
+    one, two = (RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, 5, tape_existed=False) for _ in range(2))
+    other = RedisBudgetStore(any_redis, KEYS, fixed_window(KEYS.budget("b")), QUICK, 5, tape_existed=False)
     assert [await store.reserve(str(number), 0.0) for number, store in enumerate((one, two, one))] == [0, 0, 0]
     assert await two.reserve("x", 0.0) > 0
     assert await other.reserve("x", 0.0) == 0
@@ -137,7 +139,7 @@ async def test_a_lost_window_pauses_once_for_one_window(
     any_redis: redis.asyncio.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Key gone while a tape exists: nobody knows what was sent, so all wait one window, and only once."""
-    store = RedisBudgetStore(any_redis, KEYS, KEYS.budget("a"), QUICK, 0.0, tape_existed=True)
+    store = RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, 0.0, tape_existed=True)
     assert 0 < await store.reserve("a", 0.0) <= 0.21
     assert store.is_pausing
     assert 0 < await store.reserve("a", 0.0) <= 0.21
@@ -154,7 +156,7 @@ async def test_a_window_of_another_server_pauses_too() -> None:
     """After a restart of Redis the last stamps may be missing, as its configuration has it."""
     server: Any = fakeredis.FakeServer()
     client = fake_redis(server)
-    store = RedisBudgetStore(client, KEYS, KEYS.budget("a"), QUICK, 0.0, tape_existed=False)
+    store = RedisBudgetStore(client, KEYS, WINDOW, QUICK, 0.0, tape_existed=False)
     assert await store.reserve("a", 0.0) == 0
     server.run_id = "e" * 40
     assert await store.reserve("b", 0.0) > 0
@@ -164,9 +166,7 @@ async def test_a_window_of_another_server_pauses_too() -> None:
 
 async def test_a_brand_new_tape_does_not_pause(any_redis: redis.asyncio.Redis) -> None:
     """Nothing can have been sent before the tape existed."""
-    assert (
-        await RedisBudgetStore(any_redis, KEYS, KEYS.budget("a"), QUICK, 1, tape_existed=False).reserve("a", 0.0) == 0
-    )
+    assert await RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, 1, tape_existed=False).reserve("a", 0.0) == 0
 
 
 @pytest.mark.parametrize(("jitter_s", "stalls"), [(0.0, 0.0), (0.02, 0.0), (0.1, 0.0), (0.1, 0.01)])
@@ -220,7 +220,7 @@ async def test_what_a_refusal_teaches_is_kept_for_all_and_over_restarts(any_redi
     """Every process of the account counts stamps for so much longer: 0.25 s a refusal, 2 s at most, for a week."""
     window = KEYS.budget("a")
     for refusals in (1, 2, *range(3, 12)):
-        store = RedisBudgetStore(any_redis, KEYS, window, QUICK, 0.0, tape_existed=False)
+        store = RedisBudgetStore(any_redis, KEYS, fixed_window(window), QUICK, 0.0, tape_existed=False)
         await store.settle("refused", hold_s=0.001)
         for name in "abc":
             await any_redis.zadd(window, {name: await now_ms(any_redis)})

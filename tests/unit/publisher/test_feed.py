@@ -25,7 +25,7 @@ class Clock(VirtualClock):
 
 def feed(client: redis.asyncio.Redis, clock: Clock, name: str) -> Feed:
     """The feed of a publisher."""
-    return Feed(client, KEYS, clock, publisher=name, account="a", source="/opend/test")
+    return Feed(client, KEYS, clock, publisher=name, source="/opend/test")
 
 
 async def stored(client: Any) -> dict[str, str]:
@@ -48,7 +48,7 @@ async def test_a_restart_knows_what_was_said_of_codes(any_redis: redis.asyncio.R
     await feed(any_redis, Clock(0), "p").status("code", "HK.00700", "suspended", "why")
     await any_redis.hset(KEYS.status, "not|ours", "{}")
     second = feed(any_redis, Clock(0), "p")
-    await second.load()
+    await second.load(alive=())
     assert second.state_of("code", "HK.00700") == "suspended"
     await second.status("code", "HK.00700", "suspended")
     assert await any_redis.xlen(KEYS.feed) == 1
@@ -60,7 +60,6 @@ async def test_publishers_dead_for_a_day_are_swept(any_redis: redis.asyncio.Redi
     for name in ("dead", "alive"):
         await feed(any_redis, clock, name).status("publisher", name, "joined")
     clock.now += 2 * DAY_MS
-    await feed(any_redis, clock, "alive").renew_lease()
     await feed(any_redis, clock, "young").status("publisher", "young", "left")
-    await feed(any_redis, clock, "new").load()
+    await feed(any_redis, clock, "new").load(alive={"alive"})
     assert await stored(any_redis) == {"publisher|alive": "joined", "publisher|young": "left"}

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from brokertape.gateway.values import BrokerItem, BuySellType, MarketState, TopTenBrokers
+from brokertape.publisher.leases import live_publishers
 from brokertape.publisher.poll import Seen
+from brokertape.publisher.roster import MOST_REFUSED_TOLD
 from brokertape.publisher.schedule import Schedule
-from brokertape.publisher.service import MOST_REFUSED_TOLD
 from brokertape.publisher.volumes import News
 from brokertape.publisher.why import WhyStore
 from brokertape.simulator.fixed_market import FixedMarket
@@ -35,8 +36,9 @@ class Scene:
         self.clock = VirtualClock(BEGIN_MS)
         self.market = FixedMarket((*KNOWN, HANG_SENG_INDEX))
         self.gateway = InMemoryGateway(self.market, self.clock.now_s, limits=Limits(**limits))
-        self.client = fake_redis()
+        self.client = fake_redis(now_s=self.clock.now_s)
         self.bench: Bench = assemble(self.client, self.gateway, self.clock)
+        self.stop = asyncio.Event()
 
     def show(self, code: str, net_vol: int) -> None:
         """Show one buyer."""
@@ -44,7 +46,7 @@ class Scene:
         self.market.show_table(TopTenBrokers(code, True, self.clock.now_ms() // 1000, (buyer,)))
 
     async def ask(self, member: str, *, is_live: bool) -> None:
-        """Renew or end a subscriber's interest: Redis' clock is the real one and stands still beside this test's."""
+        """Renew a subscriber's interest for ten minutes, or end it."""
         now = await server_time_ms(self.client, KEYS.interest)
         await self.client.zadd(KEYS.interest, {member: now + 600_000 * is_live})
 
@@ -64,15 +66,15 @@ def play(act: Act, **limits: Any) -> None:
     """Run `act` beside a publisher."""
 
     async def main() -> None:
-        scene, stop = Scene(**limits), asyncio.Event()
+        scene = Scene(**limits)
         for code in CODES:
             scene.show(code, 100)
             await scene.bench.watch.add_missing(code)
-        publishing = asyncio.create_task(scene.bench.publisher.run(stop))
+        publishing = asyncio.create_task(scene.bench.publisher.run(scene.stop))
         try:
             await act(scene)
         finally:
-            stop.set()
+            scene.stop.set()
             await publishing
             await scene.client.aclose()
 
@@ -81,7 +83,10 @@ def play(act: Act, **limits: Any) -> None:
 
 @asynccontextmanager
 async def another_publisher(scene: Scene) -> AsyncIterator[Bench]:
-    """A second one on the same tape, as on the day after."""
+    """A second one on the same tape, as on the day after: the first one ends."""
+    scene.stop.set()
+    while await live_publishers(scene.client, KEYS):
+        await scene.clock.sleep(0.1)
     bench, stop = assemble(scene.client, scene.gateway, scene.clock, name="p2"), asyncio.Event()
     publishing = asyncio.create_task(bench.publisher.run(stop))
     yield bench

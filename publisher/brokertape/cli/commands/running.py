@@ -86,6 +86,7 @@ def simulate(
     simulate_keep_alive_timeout_s: float | None = setting(
         "simulate.keep_alive_timeout_s", "--keep-alive-timeout", metavar="SECONDS"
     ),
+    simulate_login_user_id: int | None = setting("simulate.login_user_id", "--login-user-id", metavar="NUMBER"),
     simulate_codes: str | None = setting("simulate.codes", "--codes", metavar="CODE,CODE…"),
     simulate_seed: int | None = setting("simulate.seed", "--seed", metavar="NUMBER"),
     simulate_trades_per_s: float | None = setting("simulate.trades_per_s", "--trades-per-s", metavar="NUMBER"),

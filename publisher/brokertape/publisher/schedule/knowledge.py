@@ -126,6 +126,11 @@ class Knowledge:
         if entry.trades is not None:
             entry.trades.see(asked_at)
 
+    def seen(self, entry: Entry, seen_at: float, now: float) -> None:
+        """The list of a code that nobody follows yet was seen at `seen_at`, before it was one of these."""
+        entry.asked_at = entry.seen_at = min(seen_at, now)
+        entry.rate.active_at = self.activity.read(now) - self.activity.speed * (now - entry.seen_at)
+
     def _blind_value(self, entry: Entry, usual_per_s: float, speed: float, now: float) -> float:
         """Changes come at the rate λ, so that λ·a wait after a seconds, and a poll is worth λ·a²/2."""
         age_s = now - entry.asked_at

@@ -52,7 +52,7 @@ class Schedule:
         *,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
-        self._interval_s = 1 / budget_per_s
+        self.budget_per_s = budget_per_s
         self._heartbeat_s = heartbeat_s
         self._entries: dict[str, Entry] = {}
         self._knowledge = Knowledge()
@@ -67,6 +67,15 @@ class Schedule:
             self._given[code] = code in signalled
 
     # --- what is asked for --------------------------------------------------------------------------------------
+
+    @property
+    def budget_per_s(self) -> float:
+        """How many requests a second there are; may change at any time."""
+        return 1 / self._interval_s
+
+    @budget_per_s.setter
+    def budget_per_s(self, budget_per_s: float) -> None:
+        self._interval_s = 1 / budget_per_s
 
     @property
     def codes(self) -> frozenset[str]:
@@ -86,6 +95,11 @@ class Schedule:
             return max_staleness_s is None
         entry.max_staleness_s = max_staleness_s
         return True
+
+    def seen(self, code: str, seen_at: float, now: float) -> None:
+        """`code`, just added, was polled at `seen_at`, by another or in another life: it is no new one."""
+        if (entry := self._entries.get(code)) is not None:
+            self._knowledge.seen(entry, seen_at, now)
 
     def remove(self, code: str) -> None:
         """Ask no more for `code`; the result of a poll in flight is ignored."""

@@ -1,0 +1,136 @@
+"""Which codes this publisher polls: what is wanted, divided among all publishers that are alive."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Mapping, Sequence
+
+from brokertape.publisher.clock import Clock
+from brokertape.publisher.complaints import Complaints
+from brokertape.publisher.division import Division
+from brokertape.publisher.feed import Feed
+from brokertape.publisher.interest import MOST_MEMBERS
+from brokertape.publisher.leases import Leases
+from brokertape.publisher.poll import Poller
+from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.watch import Wanted, WatchList
+from brokertape.tape.market_time import trading_date_of
+from brokertape.tape.want import Want
+
+logger = logging.getLogger("brokertape.publisher.roster")
+
+MOST_REFUSED_TOLD = 100  # names asked for by subscribers that are no codes: a flood of them is not repeated on the feed
+MOST_NAMED = 10  # codes of one line of the log
+SEEN_LATELY_MS = 300_000  # a code that was polled so lately is taken over with its age; else it is a new one
+
+
+class Roster:
+    """Keeps the schedule's codes what they should be.
+
+    Args:
+        watch: What is wanted.
+        leases: Who is alive.
+        publisher: Who we are among them.
+        polls_per_s: How many our account has room for.
+        schedule: Whose codes.
+        poller: Reads the books of codes that are new.
+        feed: Is told what cannot be polled.
+        clock: The schedule's.
+        complaints: Where troubles are logged.
+    """
+
+    def __init__(
+        self,
+        *,
+        watch: WatchList,
+        leases: Leases,
+        publisher: str,
+        polls_per_s: float,
+        schedule: Schedule,
+        poller: Poller,
+        feed: Feed,
+        clock: Clock,
+        complaints: Complaints,
+    ) -> None:
+        self._watch = watch
+        self._leases = leases
+        self._division = Division(publisher)
+        self._polls_per_s = polls_per_s
+        self._schedule = schedule
+        self._poller = poller
+        self._feed = feed
+        self._clock = clock
+        self._complaints = complaints
+        self._refused_told: set[str] = set()
+        self._turn = asyncio.Lock()
+
+    async def look(self) -> bool:
+        """Let go of what is not ours any more, and take what is; whether anything was taken. Raises StoreError."""
+        async with self._turn:
+            return await self._look()
+
+    async def _look(self) -> bool:
+        wanted = await self._watch.wanted()
+        ours = self._division.part(wanted.wants, await self._leases.read())
+        self._schedule.budget_per_s = self._division.polls_per_s(self._polls_per_s)
+        await self._tell_refused(wanted)
+        self._let_go(sorted(self._schedule.codes - ours.keys()))
+        new = {code: want for code, want in ours.items() if code not in self._schedule.codes}
+        await self._take_all(new)
+        self._promise(ours)
+        self._complaints.warn(
+            "interest", wanted.asked.is_cut, f"of the interest only {MOST_MEMBERS} members are read: there are more"
+        )
+        return bool(new)
+
+    def _let_go(self, codes: Sequence[str]) -> None:
+        if codes:
+            logger.info("no longer polls %s", _some(codes))
+        for code in codes:
+            self._schedule.remove(code)
+            self._feed.forget("code", code)
+
+    async def _take_all(self, new: Mapping[str, Want]) -> None:
+        """Those that are promised to be seen often first: to read what is known of hundreds takes a moment."""
+        if new:
+            logger.info("polls %s", _some(sorted(new)))
+        for code in sorted(new, key=lambda code: (new[code].max_staleness_s or math.inf, code)):
+            await self._take(code, new[code])
+
+    async def _take(self, code: str, want: Want) -> None:
+        await self._feed.recall("code", code)  # whoever polled it may have left it in trouble, from which it recovers
+        await self._poller.prepare(code)
+        self._schedule.add(code, want.max_staleness_s, want.weight)
+        now = self._clock.now_ms()
+        seen_at = self._poller.seen_at(code, trading_date_of(now / 1000))
+        if seen_at is not None and now - seen_at < SEEN_LATELY_MS:
+            now_s = self._clock.monotonic_s()
+            self._schedule.seen(code, now_s - max(0, now - seen_at) / 1000, now_s)
+
+    def _promise(self, ours: Mapping[str, Want]) -> None:
+        for code, want in ours.items():
+            is_kept = self._schedule.add(code, want.max_staleness_s, want.weight)
+            self._complaints.warn(
+                f"promise of {code}",
+                not is_kept,
+                f"{code}: max_staleness_s {want.max_staleness_s} is not promised: promises may take 80 % of the polls",
+            )
+
+    async def _tell_refused(self, wanted: Wanted) -> None:
+        """Say what cannot be polled and why: all that operators ask for, of subscribers no more than so many names."""
+        told = self._refused_told
+        ours = {name: reason for name, reason in wanted.refused.items() if self._division.is_ours(name)}
+        for name, reason in ours.items():
+            if name in told or name in wanted.watched.refused or len(told) < MOST_REFUSED_TOLD:
+                told.add(name)
+                await self._feed.status("code", name, "refused", reason)
+        self._complaints.warn(
+            "names that are no codes",
+            not ours.keys() <= told,
+            f"more than {MOST_REFUSED_TOLD} names that are no codes were asked for: no more of them are told",
+        )
+
+
+def _some(codes: Sequence[str]) -> str:
+    more = f" and {len(codes) - MOST_NAMED} more" if len(codes) > MOST_NAMED else ""
+    return ", ".join(codes[:MOST_NAMED]) + more
