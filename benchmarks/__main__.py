@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--windows", type=int, default=10_000, help="alerts: open windows that are weighed")
     parser.add_argument("--told", type=int, default=200, help="alerts: events whose way to a webhook is timed")
     parser.add_argument("--hours", type=int, default=4, help="budget: virtual hours a row")
+    parser.add_argument("--shared-hours", type=int, default=1, help="budget: the same of rows with a window in Redis")
     parser.add_argument("--real-seconds", type=float, default=300, help="budget: with a real publisher; 0: not")
     parser.add_argument("--minute", type=float, default=60, help="history: seconds of a real publisher; 0: not")
     parser.add_argument("--seeds", type=numbers, default="11,12,13", help="schedule: the days of each cell")
@@ -80,7 +81,7 @@ def main() -> None:
         alerts.run(arguments.judged, arguments.passes, arguments.windows)
         alert_delay.run(arguments.told)
     if "budget" in names:
-        budget.run(arguments.hours, arguments.real_seconds)
+        budget.run(arguments.hours, arguments.shared_hours, arguments.real_seconds)
     if "history" in names:
         history.run(arguments.hours, arguments.minute)
     if "schedule" in names:
