@@ -14,6 +14,7 @@ from brokertape.publisher.window import Limit, Pace
 from brokertape.simulator.virtual_time import VirtualClock
 from brokertape.tape import Keys
 from support.fake_redis import fake_redis
+from support.windows import fixed_window
 
 LIMIT = Limit()
 WINDOW_S = LIMIT.window_s
@@ -67,6 +68,10 @@ class FarStore:
         await self._way()
         return wait_s
 
+    async def pause_s(self) -> float:
+        """As the near one."""
+        return await self._store.pause_s()
+
     async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
         """See BudgetStore."""
         await self._way()
@@ -93,7 +98,9 @@ def budgets_on_one_redis(stamp_ahead_s: float = TIMEOUT_S) -> OpenBudget:
     @asynccontextmanager
     async def open_budget() -> AsyncIterator[Budget]:
         async with fake_redis(server, clock.now_s) as client:
-            store = RedisBudgetStore(client, keys, keys.budget("a"), LIMIT, stamp_ahead_s, tape_existed=False)
+            store = RedisBudgetStore(
+                client, keys, fixed_window(keys.budget("a")), LIMIT, stamp_ahead_s, tape_existed=False
+            )
             yield Budget(FarStore(store), clock, LIMIT, TIMEOUT_S, Pace())
 
     return open_budget

@@ -1,10 +1,10 @@
 -- The rolling window of one gateway account: a sorted set of request ids, scored in ms on this server's own clock.
 --
 -- KEYS  window, marker (one Cluster slot)
--- ARGV  1 'reserve' or 'settle', 2 request id; for settle also
+-- ARGV  1 'reserve', 'settle' or 'pause', 2 request id; for settle also
 --       3 for how long all that can wait rests after a refusal (ms), 0 without one; 4, 5 by how much a refusal widens
 --       the guard, and how wide it gets (ms)
---       for reserve
+--       for reserve and pause
 --       3 limit, 4 window (ms, the caller's own guard included), 5 request timeout (ms), 6 '1' if a tape existed before us
 --       7 quiet (ms): 0 for live; what can wait stands back so long behind a live list that has work
 --       8 spacing (ms) of what can wait, 9 the caller's own guard (ms)
@@ -16,7 +16,8 @@
 -- last asked and when before that, until when a refusal holds what can wait, and when the last request left that can
 -- wait; and the guard that refusals have taught everybody, which is kept over restarts and forgotten after a week without.
 --
--- Reply of reserve: {1, 0, 0} granted, {0, wait (ms), 0 or 1}: the last says that it is the pause.
+-- Reply of reserve: {1, 0, 0} granted, {0, wait (ms), 0 or 1}: the last says that it is the pause. Of pause, which takes
+-- no slot: the same as long as it lasts, then {1, 0, 0}.
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -61,7 +62,7 @@ local function wait_behind_live()
     wait_until((tonumber(f[4] or '') or 0) + spacing, spacing))
 end
 
-if quiet == 0 then
+if quiet == 0 and ARGV[1] == 'reserve' then
   local before = redis.call('HGET', KEYS[2], 'live_at')
   redis.call('HSET', KEYS[2], 'live_before', before or '0', 'live_at', text(now))
 end
@@ -80,6 +81,10 @@ if marker[2] then
   if wait > 0 then
     return {0, wait, 1}
   end
+end
+
+if ARGV[1] == 'pause' then
+  return {1, 0, 0}
 end
 
 -- Before anything is taken off the window: emptied without a grant, it would seem lost.

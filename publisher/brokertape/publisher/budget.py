@@ -36,6 +36,9 @@ class BudgetStore(Protocol):
     async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
         """The reply to a reserved request came; after a refusal, all that can wait rests for `hold_s`."""
 
+    async def pause_s(self) -> float:
+        """For how long nobody is granted anything because the window was lost; else 0."""
+
 
 class MemoryBudgetStore:
     """A window of this process alone, on its own clock."""
@@ -66,6 +69,10 @@ class MemoryBudgetStore:
         self._window.settle(request_id, now)
         if hold_s > 0:
             self._precedence.held(now, hold_s)
+
+    async def pause_s(self) -> float:
+        """It is lost only with its process."""
+        return 0.0
 
 
 _GUARD_MS = round(Backoff.GUARD_STEP_S * 1000), round(Backoff.WIDEST_GUARD_S * 1000)
@@ -99,6 +106,13 @@ class RedisBudgetStore:
 
     async def reserve(self, request_id: str, guard_s: float, lane: Lane = LIVE) -> float:
         """See BudgetStore."""
+        return await self._ask("reserve", request_id, guard_s, lane)
+
+    async def pause_s(self) -> float:
+        """See BudgetStore."""
+        return await self._ask("pause", "", 0.0, LIVE)
+
+    async def _ask(self, what: str, request_id: str, guard_s: float, lane: Lane) -> float:
         args = [
             lane.share_of(self._limit).requests,
             round(self._limit.span_s(guard_s) * 1000),
@@ -108,11 +122,11 @@ class RedisBudgetStore:
             round(lane.spacing_s(self._limit) * 1000),
             round(guard_s * 1000),
         ]
-        granted, wait_ms, pausing = await self._run("reserve", request_id, *args)
+        granted, wait_ms, pausing = await self._run(what, request_id, *args)
         if pausing and not self.is_pausing:
             logger.warning("the request window in Redis was lost: nothing is asked for %.0f s", wait_ms / 1000)
         self.is_pausing = bool(pausing)
-        self._tape_existed = self._tape_existed or bool(granted)
+        self._tape_existed = self._tape_existed or (what == "reserve" and bool(granted))
         return 0.0 if granted else wait_ms / 1000
 
     async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
@@ -177,6 +191,13 @@ class Budget:
             while not isinstance(granted := await self._try(), Slot):
                 await self.clock.sleep(min(max(granted, SHORTEST_SLEEP_S), LONGEST_SLEEP_S))
             return granted
+
+    async def rest_s(self) -> float:
+        """For how long nothing can be asked: after a refusal, or because the shared window was lost.
+
+        Raises StoreError when that cannot be told.
+        """
+        return max(self.backoff.wait_s(self.clock.monotonic_s()), await self._store.pause_s())
 
     async def settle(self, request_id: str, hold_s: float = 0.0) -> None:
         """The reply came. A Redis that cannot be told keeps the high stamp: that over-counts, which is safe."""

@@ -300,8 +300,9 @@ class Publisher:
 
     async def _renew_lease(self) -> None:
         """A gateway that cannot be asked for as long as a lease lasts leaves its codes to others."""
+        can_poll = self._can_poll and await self._budget.rest_s() == 0
         now = self._clock.monotonic_s()
-        if self._can_poll:
+        if can_poll:
             self._could_poll_at = now
         is_able = now - self._could_poll_at <= LEASE_S
         await self._leases.renew(self._polls_per_s if is_able else 0.0)
