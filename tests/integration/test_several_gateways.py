@@ -27,7 +27,7 @@ SLACK_S = 3.0  # the look at who is alive, the polls that were on their way, a b
 
 async def start(place: Stand, name: str, gateway: GatewayProxy) -> asyncio.subprocess.Process:
     """A publisher on a gateway and an account of its own."""
-    return await place.start_publisher(name, "--gateway", f"127.0.0.1:{gateway.port}", "--account", name)
+    return await place.start_publisher(name, "--gateway", f"127.0.0.1:{gateway.port}", account=None)
 
 
 def polled_by(place: Stand) -> dict[str, list[str]]:
@@ -89,3 +89,23 @@ async def test_one_of_two_is_killed_and_comes_back(redis_server: RedisServer, sh
         await stop(second)
         place.check(least_events=2 * len(CODES))
         assert second_gateway.violations(LIMIT, place.window_s) == 0
+
+
+async def test_two_addresses_of_one_gateway_are_one_budget(redis_server: RedisServer, short_dir: Path) -> None:
+    """Whoever is logged in there is one user, so two publishers send no more than one: not a request is refused."""
+    async with stand(short_dir, redis_server) as place:
+        for name, host in (("first", "127.0.0.1"), ("second", "localhost")):
+            await place.start_publisher(name, "--gateway", f"{host}:{place.gateway.port}", account=None)
+        await until(lambda: len(accounts(place)) == 2 and len(set(accounts(place).values())) == 1)
+        await place.polls(6 * LIMIT)
+        [window] = place.client.scan_iter("brokertape:budget:*")
+        assert window.decode() == f"brokertape:budget:{accounts(place)['first']}"
+        for process in place.publishers:
+            await stop(process)
+        assert place.gateway.violations(LIMIT, place.window_s) == 0
+
+
+def accounts(place: Stand) -> dict[str, str]:
+    """Publisher → its account, of those alive."""
+    members = [member.decode() for member in place.client.zrange("brokertape:publishers", 0, -1)]
+    return {publisher: account for account, _, publisher in (member.partition("|") for member in members)}

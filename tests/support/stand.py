@@ -55,13 +55,16 @@ class Stand:
     codes: Sequence[str]
     publishers: list[asyncio.subprocess.Process] = field(default_factory=list)
 
-    async def start_publisher(self, name: str, *arguments: str) -> asyncio.subprocess.Process:
+    async def start_publisher(
+        self, name: str, *arguments: str, account: str | None = "test"
+    ) -> asyncio.subprocess.Process:
         """`brokertape publish` as an operating-system process; without market snapshots it always has work."""
+        named = () if account is None else ("--account", account)
         with (self.directory / f"{name}.err").open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "brokertape.cli", "publish"),
                 *("--gateway", f"127.0.0.1:{self.gateway.port}", "--redis", self.redis_url),
-                *("--account", "test", "--publisher", name, "--codes", ",".join(self.codes)),
+                *("--publisher", name, "--codes", ",".join(self.codes), *named),
                 *("--limit", str(LIMIT), "--window", str(self.window_s), "--request-timeout", "1"),
                 *("--no-snapshots", *arguments),
                 env=os.environ | {"BROKERTAPE_BUDGET_PACE_WINDOW_S": str(self.window_s * 0.095)},

@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 
+from brokertape.publisher.budget import Budget
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.complaints import Complaints
 from brokertape.publisher.division import Division
@@ -32,6 +33,7 @@ class Roster:
         leases: Who is alive.
         publisher: Who we are among them.
         polls_per_s: How many our account has room for.
+        budget: From which they are spent.
         schedule: Whose codes.
         poller: Reads the books of codes that are new.
         feed: Is told what cannot be polled.
@@ -46,6 +48,7 @@ class Roster:
         leases: Leases,
         publisher: str,
         polls_per_s: float,
+        budget: Budget,
         schedule: Schedule,
         poller: Poller,
         feed: Feed,
@@ -56,6 +59,7 @@ class Roster:
         self._leases = leases
         self._division = Division(publisher)
         self._polls_per_s = polls_per_s
+        self._budget = budget
         self._schedule = schedule
         self._poller = poller
         self._feed = feed
@@ -72,7 +76,7 @@ class Roster:
     async def _look(self) -> bool:
         wanted = await self._watch.wanted()
         ours = self._division.part(wanted.wants, await self._leases.read())
-        self._schedule.budget_per_s = self._division.polls_per_s(self._polls_per_s)
+        self._use(self._division.polls_per_s(self._polls_per_s))
         await self._tell_refused(wanted)
         self._let_go(sorted(self._schedule.codes - ours.keys()))
         new = {code: want for code, want in ours.items() if code not in self._schedule.codes}
@@ -82,6 +86,11 @@ class Roster:
             "interest", wanted.asked.is_cut, f"of the interest only {MOST_MEMBERS} members are read: there are more"
         )
         return bool(new)
+
+    def _use(self, polls_per_s: float) -> None:
+        """So many polls a second are ours, of those of our account."""
+        self._schedule.budget_per_s = polls_per_s
+        self._budget.pace.share = polls_per_s / self._polls_per_s
 
     def _let_go(self, codes: Sequence[str]) -> None:
         if codes:

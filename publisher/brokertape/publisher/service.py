@@ -116,6 +116,7 @@ class Publisher:
             leases=leases,
             publisher=name,
             polls_per_s=schedule.budget_per_s,
+            budget=budget,
             schedule=schedule,
             poller=poller,
             feed=feed,

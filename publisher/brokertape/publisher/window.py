@@ -56,23 +56,39 @@ class RequestWindow:
 
 
 class Pace:
-    """Spreads requests within the window: at most `sends` in any `span_s`. Catches up after a stall, never bursts.
+    """Spreads requests within the window: at most `sends` in any `span_s`, and while there is work without a break no
+    two of them close together.
 
-    3 in 2.85 s is a little faster than 30 in 30 s, so it never costs budget.
+    3 in 2.85 s is a little faster than 30 in 30 s, so it never costs budget, and catches up after a stall. Without the
+    second rule a quick gateway gets three at once and then none for 2.85 s, window after window, and whatever has just
+    become urgent waits for that: 1.4 s instead of 0.6 on average. Quite even sends use 0.3 % less of the budget.
     """
 
+    CLOSEST = 0.7  # of the time between even sends
+    BREAK = 2.0  # spans
+
     def __init__(self, sends: int = 3, span_s: float = 2.85) -> None:
+        self.share = 1.0
+        """Of the account's requests, those that are ours: who shares it keeps a pace that is so much slower."""
+        self._sends = sends
         self._span_s = span_s
         self._sent: deque[float] = deque(maxlen=sends)
+        self._at_once = sends
+        """How many may still follow each other at once, after a break."""
 
     def wait_s(self, now: float) -> float:
         """How long until the next send keeps the pace; 0 if now does."""
-        if len(self._sent) < (self._sent.maxlen or 0):
-            return 0.0
-        return max(0.0, self._sent[0] + self._span_s - now)
+        span_s, earliest = self._span_s / self.share, now
+        if self._sent and self._at_once <= 0:
+            earliest = self._sent[-1] + self.CLOSEST * span_s / self._sends
+        if len(self._sent) == self._sends:
+            earliest = max(earliest, self._sent[0] + span_s)
+        return max(0.0, earliest - now)
 
     def sent(self, now: float) -> None:
         """A request leaves now."""
+        is_first = not self._sent or now - self._sent[-1] >= self.BREAK * self._span_s
+        self._at_once = (self._sends if is_first else self._at_once) - 1
         self._sent.append(now)
 
 

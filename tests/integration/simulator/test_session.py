@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from brokertape.gateway.client import GatewayClient
 from brokertape.gateway.encryption import PacketEncAlgo, PlainCipher, RsaCipher
 from brokertape.gateway.errors import InvalidSettings
 from brokertape.gateway.framing import encode_frame
 from brokertape.gateway.messages import ProtoId
+from brokertape.gateway.settings import GatewaySettings
 from brokertape.gateway_pb.v1 import quote_pb2 as quote
 from brokertape.gateway_pb.v1 import session_pb2 as session
 from brokertape.simulator import GatewayServer, SimulatorSettings, serve
@@ -223,3 +225,18 @@ async def test_what_cannot_be_opened_is_one_clear_line(name: str, tmp_path: Path
         settings: SimulatorSettings = simulator_settings(**{"log_file": tmp_path / "log", name: changes[name]})
         with pytest.raises(InvalidSettings, match=str(changes[name])):
             await serve(settings, asyncio.Event())
+
+
+async def test_each_gateway_is_logged_in_as_somebody_else() -> None:
+    """Unless it is told as whom: by that clients know which gateways share an account."""
+    users = []
+    for told in (0, 0, 7, 7):
+        async with GatewayServer(simulator_settings(login_user_id=told)) as server:
+            settings = GatewaySettings(port=server.port, request_timeout_s=2)
+            async with GatewayClient(settings) as client:
+                assert client.login_user_id == 0  # nobody is known yet
+                await client.wait_connected(10)
+                assert client.login_user_id == server.login_user_id
+                users.append((server.port, client.login_user_id))
+    assert [user for _, user in users[2:]] == [7, 7]
+    assert all(user > 7 for _, user in users[:2])

@@ -237,3 +237,22 @@ async def now_ms(client: redis.asyncio.Redis) -> int:
     """Redis' own clock."""
     seconds, micros = await client.time()
     return int(seconds) * 1000 + int(micros) // 1000
+
+
+async def test_a_pause_is_told_without_a_slot(any_redis: redis.asyncio.Redis) -> None:
+    """A window that was lost pauses everybody, once; whoever only asks whether it does takes nothing."""
+    store = RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, 0.0, tape_existed=True)
+    assert 0 < await store.pause_s() <= QUICK.span_s()
+    assert 0 < await store.reserve("a", 0.0) <= QUICK.span_s()
+    while (pause_s := await store.pause_s()) > 0:
+        await asyncio.sleep(pause_s)
+    assert not await any_redis.exists(KEYS.budget("a"))
+    assert [await store.reserve(name, 0.0) for name in "abc"] == [0, 0, 0]
+    assert await store.pause_s() == 0
+
+
+async def test_of_a_new_tape_there_is_no_pause(any_redis: redis.asyncio.Redis) -> None:
+    """Nothing can have been sent; and to have asked does not make one."""
+    store = RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, 0.0, tape_existed=False)
+    assert await store.pause_s() == 0
+    assert await store.reserve("a", 0.0) == 0

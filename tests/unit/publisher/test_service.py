@@ -365,7 +365,7 @@ def test_a_loop_that_breaks_ends_the_publisher_and_says_why(monkeypatch: pytest.
         await scene.bench.watch.add_missing(CODES[0])
         with pytest.raises(ExceptionGroup) as caught:
             await scene.bench.publisher.run(asyncio.Event())
-        assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
+        assert {type(error) for error in caught.value.exceptions} == {ZeroDivisionError}
         await scene.client.aclose()
 
     run_virtual(main())

@@ -304,3 +304,20 @@ def test_what_is_no_code_is_refused_by_one_of_them() -> None:
         assert await desk.statuses("code", "US.AAPL") == ["refused"]
 
     play(act)
+
+
+def test_a_budget_that_is_held_leaves_its_codes_to_others() -> None:
+    """Somebody else uses the account: for half a minute nothing can be asked there, and the others ask meanwhile."""
+
+    async def act(desk: Desk) -> None:
+        one, two = [await desk.open(name, user) for user, name in enumerate(("one", "two"), 1)]
+        await desk.clock.sleep(SETTLED_S)
+        its = one.codes
+        for _ in range(5):
+            one.bench.budget.backoff.refused(desk.clock.monotonic_s())
+        await desk.clock.sleep(LEASE_S + 5)
+        assert (one.codes, two.codes) == (frozenset(), frozenset(CODES))
+        await desk.clock.sleep(30)
+        assert one.codes == its
+
+    play(act)

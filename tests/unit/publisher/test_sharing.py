@@ -45,13 +45,13 @@ def test_past_days_get_what_the_headroom_leaves_of_an_idle_budget(fillers: int) 
 @pytest.mark.parametrize("fillers", [1, 3])
 @pytest.mark.parametrize("lead_s", [0.01, 1, 5, 15, 25, OPENS_S])
 def test_live_that_wakes_up_has_its_first_minute(lead_s: float, fillers: int) -> None:
-    """However long past days had been asked for: one request less at the most, and no wait longer than without."""
+    """However long past days had been asked for: one request less at the most, and no wait longer by more than one."""
     alone = shares(0, OPENS_S + 120, [(OPENS_S, OPENS_S + 120)])
     beside = shares(fillers, OPENS_S + 120, [(OPENS_S, OPENS_S + 120)], [(OPENS_S - lead_s, OPENS_S + 120)])
     for seconds in (30, 60, 120):
         end_s = OPENS_S + seconds
         assert beside.count(beside.live, OPENS_S, end_s) >= alone.count(alone.live, OPENS_S, end_s) - 1
-    assert beside.longest_wait_s(OPENS_S, OPENS_S + 120) <= alone.longest_wait_s(OPENS_S, OPENS_S + 120) + 0.1
+    assert beside.longest_wait_s(OPENS_S, OPENS_S + 120) <= alone.longest_wait_s(OPENS_S, OPENS_S + 120) + 0.7
     assert beside.count(beside.past, OPENS_S + 1, OPENS_S + 120) == 0
     assert violations(beside.received) == 0
 

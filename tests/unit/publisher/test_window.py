@@ -1,5 +1,7 @@
 """The request window, the pace and the back-off: pure, on any clock."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,13 +53,37 @@ def test_an_unanswered_request_counts_from_its_timeout() -> None:
 
 def test_the_pace_spreads_and_catches_up() -> None:
     """Three at once, then one each 0.95 s on average: faster than the window, slower than a burst."""
-    pace, now, sent = Pace(), 0.0, []
-    for _ in range(31):
+    sent = sends(Pace(), 31)
+    assert all(later - earlier >= 2.85 - 1e-9 for earlier, later in zip(sent, sent[3:], strict=False))
+    assert sent[30] == pytest.approx(28.5)
+
+
+def test_only_after_a_break_three_leave_at_once() -> None:
+    """While there is work without a break they are apart, so that what becomes urgent need not wait for long."""
+    pace = Pace()
+    sent = sends(pace, 30)
+    assert sent[:3] == [0, 0, 0]
+    assert all(later - earlier >= 0.66 for earlier, later in pairwise(sent[2:]))
+    after = sends(pace, 6, sent[-1] + 6)
+    assert after[0] == after[2]
+    assert after[3] < after[4]
+
+
+def test_a_share_keeps_a_slower_pace() -> None:
+    """Half of an account's requests are three in 5.7 s."""
+    pace = Pace()
+    pace.share = 0.5
+    assert sends(pace, 31)[30] == pytest.approx(57)
+
+
+def sends(pace: Pace, count: int, now: float = 0.0) -> list[float]:
+    """When so many requests leave, each as soon as it may."""
+    sent: list[float] = []
+    for _ in range(count):
         now += pace.wait_s(now)
         pace.sent(now)
         sent.append(now)
-    assert all(later - earlier >= 2.85 - 1e-9 for earlier, later in zip(sent, sent[3:], strict=False))
-    assert sent[30] == pytest.approx(28.5)
+    return sent
 
 
 def test_refusals_hold_longer_and_longer_and_widen_the_guard() -> None:
