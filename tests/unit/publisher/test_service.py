@@ -115,7 +115,7 @@ def test_nobody_logged_in_means_no_polls() -> None:
         scene.gateway.misbehaviour.is_logged_in = False
         await scene.clock.sleep(5)
         asked = len(scene.gateway.answers)
-        await scene.clock.sleep(3600)
+        await scene.clock.sleep(600)
         assert len(scene.gateway.answers) == asked
         scene.gateway.misbehaviour.is_logged_in = True
         await scene.clock.sleep(10)
@@ -132,7 +132,7 @@ def test_a_lost_gateway_is_said_once_and_waited_for() -> None:
     async def act(scene: Scene) -> None:
         await scene.clock.sleep(10)
         scene.gateway.disconnect()
-        await scene.clock.sleep(7200)
+        await scene.clock.sleep(600)
         scene.gateway.connect()
         await scene.clock.sleep(10)
         assert [state for state, _ in await scene.statuses("test")] == ["connected", "lost", "connected"]
