@@ -17,8 +17,6 @@ from brokertape.cli.redis_server import RedisServer
 from support.commands import COMMAND, Ended, run_command, running
 from support.rsa_keys import write_key
 
-pytestmark = pytest.mark.server
-
 NOBODY = "127.0.0.1:1"  # a port where nobody listens
 NO_REDIS = f"redis://{NOBODY}"
 

@@ -18,6 +18,8 @@ import pytest
 
 from support.source_tree import PROJECT, ROOTS, copy_of_roots, modules, pyproject
 
+pytestmark = pytest.mark.one_python  # it reads files
+
 # What each part may import of ours, itself aside. `cli`, the composition root, may import anything.
 ALLOWED = {
     "tape": set[str](),

@@ -140,6 +140,7 @@ def test_a_lost_gateway_is_said_once_and_waited_for() -> None:
     play(act)
 
 
+@pytest.mark.one_python  # hours in virtual time
 def test_a_code_without_a_table_is_refused_and_asked_seldom() -> None:
     """What the gateway does not have costs a request in ten minutes, and says so in its status."""
 
@@ -253,6 +254,7 @@ def test_somebody_elses_requests_make_it_back_off_and_say_so() -> None:
     play(act, limit=10)
 
 
+@pytest.mark.one_python  # hours in virtual time
 def test_a_closed_market_is_swept_and_left_alone() -> None:
     """One more poll of every code at the close, a heartbeat each quarter of an hour, and full speed at the open."""
 
