@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from support.forking import CAN_FORK, Forked
+from support.forking import Process, start_module
 
 MODULE = "brokertape.cli"
 COMMAND = (sys.executable, "-m", MODULE)
@@ -62,7 +62,7 @@ def run_command(
 class Running:
     """A command that runs; what it prints and says goes to files."""
 
-    def __init__(self, process: "subprocess.Popen[bytes] | Forked", out: Path, err: Path) -> None:
+    def __init__(self, process: Process, out: Path, err: Path) -> None:
         self.process = process
         self._out = out
         self._err = err
@@ -126,12 +126,14 @@ def _start(
     env: Mapping[str, str] | None,
     out: IO[Any],
     err: IO[Any],
-) -> "subprocess.Popen[bytes] | Forked":
+) -> Process:
+    environment = _environment(env)
     is_for_an_interpreter = any(name.startswith("PYTHON") for name in env or ())  # which reads it when it starts
-    if program or is_for_an_interpreter or not CAN_FORK:
+    if program or is_for_an_interpreter:
         command = [*(program or COMMAND), *arguments]
-        return subprocess.Popen(command, cwd=cwd, env=_environment(env), stdout=out, stderr=err)
-    return Forked(MODULE, arguments, cwd=cwd, env=_environment(env), stdout=out, stderr=err)
+        return subprocess.Popen(command, cwd=cwd, env=environment, stdout=out, stderr=err)
+    directory = cwd or Path.cwd()
+    return start_module(MODULE, *arguments, cwd=directory, env=environment, out=out.fileno(), err=err.fileno())
 
 
 def _text(file: IO[bytes]) -> str:

@@ -17,10 +17,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import TypeAlias
 
 from support.forking_server import NUMBER
 
+STDOUT, STDERR = 1, 2
+TESTS = Path(__file__).parents[1]
 CAN_FORK = sys.platform == "linux"  # where a process can be awaited as a file is
 
 _PROGRAM = Path(__file__).with_name("forking_server.py")
@@ -30,19 +32,12 @@ class Forked:
     """A forked process: of `subprocess.Popen` what tests use."""
 
     def __init__(
-        self,
-        module: str,
-        arguments: Sequence[str],
-        *,
-        cwd: Path | None,
-        env: Mapping[str, str],
-        stdout: IO[Any],
-        stderr: IO[Any],
+        self, module: str, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], out: int, err: int
     ) -> None:
         self.returncode: int | None = None
         self._status, theirs = socket.socketpair()
-        request = {"module": module, "arguments": arguments, "cwd": str(cwd or Path.cwd()), "env": dict(env)}
-        files = [stdout.fileno(), stderr.fileno(), theirs.fileno()]
+        request = {"module": module, "arguments": arguments, "cwd": str(cwd), "env": dict(env)}
+        files = [out, err, theirs.fileno()]
         with theirs:
             socket.send_fds(_server().control, [json.dumps(request).encode()], files)
         self.pid = self._read()
@@ -64,6 +59,10 @@ class Forked:
             with suppress(ProcessLookupError):  # it has ended since
                 os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """End it, whatever it does."""
         self.send_signal(signal.SIGKILL)
@@ -83,6 +82,25 @@ class Forked:
         number = self._status.recv(NUMBER.size, socket.MSG_WAITALL)
         assert number, "the interpreter that forks is gone"
         return int(NUMBER.unpack(number)[0])
+
+
+Process: TypeAlias = "subprocess.Popen[bytes] | Forked"
+
+
+def start_module(
+    module: str,
+    *arguments: str,
+    cwd: Path = TESTS,
+    env: Mapping[str, str] | None = None,
+    out: int = STDOUT,
+    err: int = STDERR,
+) -> Process:
+    """`python -m MODULE ARGUMENTS`; in the directory of the tests it finds modules of `support`."""
+    environment = os.environ if env is None else env
+    if CAN_FORK:
+        return Forked(module, arguments, cwd=cwd, env=environment, out=out, err=err)
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=out, stderr=err)
 
 
 @dataclass(frozen=True)

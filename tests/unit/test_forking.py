@@ -32,7 +32,8 @@ def forked(directory: Path, *arguments: str, module: str = "probe") -> tuple[For
     out, err = directory / "out", directory / "err"
     with out.open("wb") as out_file, err.open("wb") as err_file:
         env = {**os.environ, "ITS": "own"}
-        return Forked(module, arguments, cwd=directory, env=env, stdout=out_file, stderr=err_file), out, err
+        files = {"out": out_file.fileno(), "err": err_file.fileno()}
+        return Forked(module, arguments, cwd=directory, env=env, **files), out, err
 
 
 def test_a_process_sees_what_a_new_interpreter_sees(tmp_path: Path) -> None:
@@ -77,12 +78,10 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, {str(PROJECT / "tests")!r})
 from support.forking import Forked
-process = Forked("this", [], cwd=None, env=os.environ, stdout=sys.stdout, stderr=sys.stderr)
-process.wait()
 Path("probe.py").write_text("import time; time.sleep(60)")
-print(Forked("probe", [], cwd=None, env=os.environ, stdout=sys.stdout, stderr=sys.stderr).pid, flush=True)
+print(Forked("probe", [], cwd=Path.cwd(), env=os.environ, out=1, err=2).pid, flush=True)
 os._exit(0)
 """
     said = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    pid = int(said.stdout.split()[-1])
+    pid = int(said.stdout)
     wait_until(lambda: not Path(f"/proc/{pid}").exists(), timeout_s=30)
