@@ -17,7 +17,10 @@ from support.tape_writer import TapeWriter
 
 SCRIPT = EXAMPLES / "vnpy" / "flips.py"
 
-pytestmark = pytest.mark.timeout(600)  # it waits for a download
+pytestmark = [
+    pytest.mark.timeout(600),  # it waits for a download
+    pytest.mark.one_server,  # the subscriber is ours, and tested on any
+]
 
 
 @pytest.fixture(scope="module")

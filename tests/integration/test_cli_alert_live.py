@@ -17,7 +17,8 @@ from support.commands import Running, run_command, running, wait_until
 from support.scripted_day import ScriptedDay
 from support.webhook_receiver import SECRET, WebhookReceiver, receiving
 
-pytestmark = pytest.mark.server
+# workers/test_worker.py and workers/test_alerts.py ask the same of the server.
+pytestmark = [pytest.mark.server, pytest.mark.one_server]
 
 KEYS = Keys()
 RULES = '[[rule]]\nname = "buys"\nwhen = "flow_known && flow.net_vol > 0"\n'

@@ -22,18 +22,22 @@ from support.storages import deliveries, past_day
 from support.tape_database import query
 from support.tape_factory import TapeFactory
 
-MANY = 300_000
-MEMORY_MIB = 150  # the rows of MANY, fetched at once, take twice that and more
+SECONDS_OF_ROWS = 300_000
+MANY = 99_000
+# By format: the rows of MANY, fetched at once, take 130 and 220 MiB; a Parquet file holds a group of rows back.
+MEMORY_MIB = {"csv": 50, "parquet": 160}
 
-# Runs a command and says at its end how much memory it ever had, in kB.
+# Runs a command and says at its end how much memory it ever had, in kB. The kernel counts it from the start of the
+# program: `ru_maxrss` begins with what the parent had, which is more than an export has.
 MEASURED = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from brokertape.cli.app import app
 sys.argv[0] = "brokertape"
 try:
     app()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 
 STORED = {
@@ -154,7 +158,7 @@ async def test_a_file_is_replaced_when_that_is_wished(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file_format", ["parquet", "csv"])
 async def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, file_format: str) -> None:
     """In the middle of the rows."""
-    await large_database.fill(tmp_path / "t.db", MANY)
+    await large_database.fill(tmp_path / "t.db", SECONDS_OF_ROWS)
     (directory := tmp_path / "out").mkdir()
     arguments = ("--format", file_format, "--database", str(tmp_path / "t.db"), "--output", str(directory / "x"))
     with running("export", "export", *arguments, directory=tmp_path) as export:
@@ -190,4 +194,4 @@ async def test_memory_does_not_grow_with_the_rows(database_url: str, tmp_path: P
             assert export.process.wait(60) == 0, export.err
             peaks.append(int(export.out))
     assert export.err.endswith(f"{MANY} rows in changes.{file_format}\n")
-    assert (peaks[1] - peaks[0]) / 1024 < MEMORY_MIB
+    assert (peaks[1] - peaks[0]) / 1024 < MEMORY_MIB[file_format]

@@ -14,10 +14,8 @@ import redis
 
 from brokertape.cli import main
 from brokertape.cli.redis_server import RedisServer
-from support.commands import Ended, run_command, running
+from support.commands import COMMAND, Ended, run_command, running
 from support.rsa_keys import write_key
-
-pytestmark = pytest.mark.server
 
 NOBODY = "127.0.0.1:1"  # a port where nobody listens
 NO_REDIS = f"redis://{NOBODY}"
@@ -216,4 +214,5 @@ def test_a_wrong_rsa_key_is_one_line(run: Run, redis_server: RedisServer, tmp_pa
 @pytest.mark.parametrize("command", ["publish", "store", "status"])
 def test_a_process_of_its_own_ends_with_one_line_too(tmp_path: Path, command: str) -> None:
     """The interpreter adds nothing to it."""
-    assert run_command(command, "--redis", NO_REDIS, cwd=tmp_path).complaint.startswith("Redis did not answer: ")
+    ended = run_command(command, "--redis", NO_REDIS, cwd=tmp_path, program=COMMAND)
+    assert ended.complaint.startswith("Redis did not answer: ")

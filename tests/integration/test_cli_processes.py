@@ -24,7 +24,8 @@ from support.commands import COMMAND, Running, run_command, running, wait_until
 from support.servers import FLAVOUR, IS_CI
 from support.tape_factory import TapeFactory, create_tape, publish
 
-pytestmark = pytest.mark.server
+# The subject is processes; what they ask of the server is asked where each command is tested.
+pytestmark = [pytest.mark.server, pytest.mark.one_server]
 
 PASSWORD = "s3cret-of-the-tape"
 CODES = "HK.00700,HK.00005"

@@ -12,7 +12,7 @@ import pytest
 
 from support.commands import run_command, running, wait_until
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.one_server]  # the demo starts a server of its own choice
 
 VERDICT = (
     r"(\d+) polls of (\d+) codes gave (\d+) different tables; "

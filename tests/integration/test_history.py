@@ -19,7 +19,8 @@ from brokertape.tape.keys import Keys
 from support.cluster import free_ports, three_nodes
 from support.commands import Running, run_command, running, wait_until
 
-pytestmark = pytest.mark.server
+# Its scripts are tested on every server in tests/unit/publisher, test_history_store.py and test_budget.py.
+pytestmark = [pytest.mark.server, pytest.mark.one_server]
 
 CODES = ("HK.00700", "HK.00005")
 DATES = ("2026-05-07", "2026-05-05", "2026-05-04")  # a half day, before it a holiday

@@ -45,6 +45,7 @@ async def survive_kills(place: Stand, *, kills: int, seconds: float, events: int
     place.check(least_events=events)
 
 
+@pytest.mark.one_server  # the next one kills on a cluster of any server
 async def test_a_publisher_killed_at_any_moment_loses_and_repeats_nothing(
     redis_server: RedisServer, short_dir: Path
 ) -> None:

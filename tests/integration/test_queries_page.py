@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -21,10 +22,15 @@ from support.storages import deliveries
 
 PAGE = (PROJECT / "docs" / "queries.md").read_text()
 LOST = {100, 101, 102, 400, 700}  # of the week's events, so that there are gaps to be found
-STORED = [event for number, event in enumerate(simulated_week().events) if number not in LOST]
 
 Answer = Iterable[tuple[Any, ...]]
 ANSWERS: list[Callable[..., Answer]] = []
+
+
+@cache
+def stored() -> list[TapeEvent]:
+    """What is in the database. Not made when this file is imported, which every process of a run does."""
+    return [event for number, event in enumerate(simulated_week().events) if number not in LOST]
 
 
 def queries() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -47,14 +53,14 @@ def answers(number_of_block: int) -> Callable[[Callable[..., Answer]], Callable[
 
 def records(begin: int, end: int) -> Iterator[tuple[TapeEvent, Change]]:
     """Change records of the events observed within."""
-    for event in STORED:
+    for event in stored():
         if isinstance(event, ChangeEvent) and begin <= event.data.observed_at < end:
             yield from ((event, change) for change in event.data.changes)
 
 
 def closing_rows(trading_date: str | None = None) -> Iterator[tuple[str, str, Any]]:
     """Code, date and row of every list that a stored rollover closed."""
-    for event in STORED:
+    for event in stored():
         if isinstance(event, RolloverEvent) and trading_date in (None, event.data.closing.trading_date):
             yield from ((event.data.code, event.data.closing.trading_date, row) for row in event.data.closing.rows)
 
@@ -170,7 +176,7 @@ def on_one_side(trading_date: str, codes: int) -> Answer:
 def ages(now: int) -> Answer:
     """9: of the last event of each code."""
     for code in CODES:
-        data = [event.data for event in STORED if event.data.code == code][-1]
+        data = [event.data for event in stored() if event.data.code == code][-1]
         yield code, data.trading_date, data.seq, (now - data.observed_at) // 1000
 
 
@@ -178,7 +184,7 @@ def ages(now: int) -> Answer:
 def corrections(begin: int, end: int) -> Answer:
     """10: per day and code."""
     of = [
-        event.data for event in STORED if isinstance(event, CorrectionEvent) and begin <= event.data.observed_at < end
+        event.data for event in stored() if isinstance(event, CorrectionEvent) and begin <= event.data.observed_at < end
     ]
     return [(*key, count) for key, count in Counter((data.trading_date, data.code) for data in of).items()]
 
@@ -187,7 +193,7 @@ def corrections(begin: int, end: int) -> Answer:
 def gaps() -> Answer:
     """10: events that do not follow on from the one before, by the number they say they follow."""
     last: dict[tuple[str, int], int] = {}
-    for data in (event.data for event in STORED):
+    for data in (event.data for event in stored()):
         before = last.get((data.code, data.epoch), 0)
         if before != (data.prev_seq or 0):
             yield data.code, data.epoch, data.trading_date, data.seq, (data.prev_seq or 0) - before
@@ -214,7 +220,7 @@ def agree(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
 async def test_every_query_of_the_page_answers_what_it_says(database_url: str) -> None:
     """Run one after the other on a week of four codes, five of its events lost."""
     async with open_database(database_url) as database:
-        await Storage(database).handle(deliveries(STORED))
+        await Storage(database).handle(deliveries(stored()))
         await HistoryStorage(database).handle(deliveries(simulated_week().past_days))
     found = list(queries())
     assert len(found) == len(ANSWERS)

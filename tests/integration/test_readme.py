@@ -20,7 +20,8 @@ from support.tape_factory import create_tape, publish
 
 MAX_LINES = 12
 
-pytestmark = pytest.mark.server
+# The demo starts a server of its own choice; the pages are read, and their lines run once.
+pytestmark = [pytest.mark.server, pytest.mark.one_server]
 
 
 def blocks(page: str) -> list[str]:

@@ -35,6 +35,9 @@ from support.tape_factory import TapeFactory
 from support.tape_writer import book_after
 from support.waiting import until
 
+# What a replay writes with is tested in tests/unit/publisher/test_replay_tape.py, and on a cluster.
+pytestmark = pytest.mark.one_server
+
 AGAIN = Keys("brokertape-replay")
 WEEK = ("--from", "2026-05-04", "--to", "2026-05-12")
 Told = dict[str, list[tuple[str, str, tuple[Row, ...]]]]

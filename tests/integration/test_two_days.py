@@ -30,7 +30,9 @@ END_S = market_moment(HALF_DAY, 13 * 3600)
 CODES = [instrument.code for instrument in KNOWN[:8]]
 FAILING, RESTATED, ADDED, REMOVED = CODES[1], CODES[0], "HK.00941", CODES[3]
 HOUR = 3600
-SELDOM = Intervals(state_s=20, watch_s=30, watermark_s=300, lease_s=300, why_s=300)
+SELDOM = Intervals(
+    state_s=20, watch_s=30, watermark_s=300, lease_s=300, why_s=300, trim_s=1800, sweep_s=300, save_s=300
+)
 HKT = timezone(timedelta(hours=8))
 
 

@@ -1,28 +1,28 @@
 """An alerting worker as a process of its own, for tests that kill it.
 
-    python alert_process.py REDIS_URL RULES CONSUMER
+    python -m support.alert_process REDIS_URL RULES CONSUMER
 
 SIGTERM stops it in good order.
 """
 
 import asyncio
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 from brokertape.workers import WorkerSettings
 from brokertape.workers.alerts.alerting import AlertSettings, alert
+from support.forking import Process, start_module
 
 NEVER_LATE_S = 1e9  # the days of tests are long gone
 
 
-def start(url: str, rules: Path, consumer: str) -> "subprocess.Popen[bytes]":
+def start(url: str, rules: Path, consumer: str) -> Process:
     """Start one."""
-    return subprocess.Popen([sys.executable, __file__, url, str(rules), consumer])
+    return start_module("support.alert_process", url, str(rules), consumer)
 
 
-def stop(process: "subprocess.Popen[bytes]") -> int:
+def stop(process: Process) -> int:
     """Stop one in good order; its exit code."""
     process.terminate()
     return process.wait(20)

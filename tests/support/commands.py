@@ -1,18 +1,28 @@
-"""`brokertape` commands as processes of their own, run to their end or started, awaited and told to end."""
+"""`brokertape` commands as processes of their own, run to their end or started, awaited and told to end.
+
+They are forked, which spares each the import of other people's packages. With `program` a new interpreter is started,
+or whatever it names.
+"""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
-COMMAND = (sys.executable, "-m", "brokertape.cli")
+from support.forking import Process, start_module
+
+MODULE = "brokertape.cli"
+COMMAND = (sys.executable, "-m", MODULE)
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 15.0
+RUN_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +42,27 @@ class Ended:
         return line.removeprefix("brokertape: ")
 
 
-def run_command(*arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ended:
+def run_command(
+    *arguments: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = (),
+) -> Ended:
     """Run a command to its end."""
-    result = subprocess.run(
-        [*COMMAND, *arguments], cwd=cwd, env=_environment(env), capture_output=True, text=True, timeout=60, check=False
-    )
-    return Ended(result.returncode, result.stdout, result.stderr)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = _start(program, arguments, cwd, env, out, err)
+        try:
+            code = process.wait(RUN_TIMEOUT_S)
+        finally:
+            process.kill()
+            process.wait()
+        return Ended(code, _text(out), _text(err))
 
 
 class Running:
     """A command that runs; what it prints and says goes to files."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", out: Path, err: Path) -> None:
+    def __init__(self, process: Process, out: Path, err: Path) -> None:
         self.process = process
         self._out = out
         self._err = err
@@ -79,14 +98,12 @@ def running(
     *arguments: str,
     directory: Path,
     env: Mapping[str, str] | None = None,
-    program: Sequence[str] = COMMAND,
+    program: Sequence[str] = (),
 ) -> Iterator[Running]:
     """A command in the background, called `name` in `directory`; killed at the end of the block."""
     out, err = directory / f"{name}.out", directory / f"{name}.err"
     with out.open("wb") as out_file, err.open("wb") as err_file:
-        process = subprocess.Popen(
-            [*program, *arguments], cwd=directory, env=_environment(env), stdout=out_file, stderr=err_file
-        )
+        process = _start(program, arguments, directory, env, out_file, err_file)
     try:
         yield Running(process, out, err)
     finally:
@@ -100,6 +117,28 @@ def wait_until(condition: Callable[[], object], timeout_s: float = START_TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, "it did not come to hold"
         time.sleep(0.02)
+
+
+def _start(
+    program: Sequence[str],
+    arguments: Sequence[str],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    out: IO[Any],
+    err: IO[Any],
+) -> Process:
+    environment = _environment(env)
+    is_for_an_interpreter = any(name.startswith("PYTHON") for name in env or ())  # which reads it when it starts
+    if program or is_for_an_interpreter:
+        command = [*(program or COMMAND), *arguments]
+        return subprocess.Popen(command, cwd=cwd, env=environment, stdout=out, stderr=err)
+    directory = cwd or Path.cwd()
+    return start_module(MODULE, *arguments, cwd=directory, env=environment, out=out.fileno(), err=err.fileno())
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:

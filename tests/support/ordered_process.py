@@ -1,6 +1,6 @@
 """An ordered worker as a process of its own, for tests that kill and freeze it.
 
-    python ordered_process.py REDIS_URL CONSUMER
+    python -m support.ordered_process REDIS_URL CONSUMER
 
 Its sink is a list in Redis: for every event it writes down that it began and, a moment later, that it ended. A line is
 `<consumer> <fence> <code> <seq> begin|end`. The sink refuses fences lower than it has seen of a partition, and counts
@@ -8,13 +8,13 @@ them.
 """
 
 import asyncio
-import subprocess
 import sys
 from collections.abc import Sequence
 
 from brokertape.tape.connection import Script, connect
 from brokertape.workers import Delivery, worker
 from brokertape.workers.errors import SinkUnavailable
+from support.forking import Process, start_module
 
 GROUP = "ordered"
 LEASE_S = 1.0
@@ -34,9 +34,9 @@ return 1
 """)
 
 
-def start(url: str, consumer: str) -> "subprocess.Popen[bytes]":
+def start(url: str, consumer: str) -> Process:
     """Start one."""
-    return subprocess.Popen([sys.executable, __file__, url, consumer])
+    return start_module("support.ordered_process", url, consumer)
 
 
 def main(url: str, consumer: str) -> None:

@@ -1,6 +1,6 @@
 """A storage worker as a process of its own, for tests that kill it.
 
-    python store_process.py REDIS_URL DATABASE CONSUMER [die_before_ack | die_before_commit]
+    python -m support.store_process REDIS_URL DATABASE CONSUMER [die_before_ack | die_before_commit]
 
 SIGTERM stops it in good order. With the last argument it ends itself, as `kill -9` would, at that point of the third
 batch.
@@ -9,22 +9,22 @@ batch.
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 
 from brokertape.workers import Delivery, WorkerSettings
 from brokertape.workers.storage import Storage, StoreSettings, storage, store
+from support.forking import Process, start_module
 
 BATCHES_BEFORE_DEATH = 2
 
 
-def start(url: str, database: str, consumer: str = "w1", death: str = "") -> "subprocess.Popen[bytes]":
+def start(url: str, database: str, consumer: str = "w1", death: str = "") -> Process:
     """Start one."""
-    return subprocess.Popen([sys.executable, __file__, url, database, consumer, *([death] if death else [])])
+    return start_module("support.store_process", url, database, consumer, *([death] if death else []))
 
 
-def stop(process: "subprocess.Popen[bytes]") -> int:
+def stop(process: Process) -> int:
     """Stop one in good order; its exit code."""
     process.terminate()
     return process.wait(20)

@@ -28,6 +28,7 @@ class BrokerBook:
         self._bought = [0] * len(broker_names)
         self._sold = [0] * len(broker_names)
         self._turnover_mills = [0] * len(broker_names)
+        self._top_ten: tuple[BrokerItem, ...] | None = None  # of all trades so far, once somebody has asked
 
     def trade(self, buyer: int, seller: int, lots: int, price_mills: int) -> None:
         """One broker buys of another; negative `lots` take a trade back."""
@@ -39,6 +40,7 @@ class BrokerBook:
         self._turnover_mills[seller] += turnover_mills
         self.volume += shares
         self.turnover_mills += turnover_mills
+        self._top_ten = None
 
     def restate(self) -> Trade | None:
         """Take back half of what the first listed buyer may have bought of the first listed seller, and give that.
@@ -65,6 +67,11 @@ class BrokerBook:
 
     def top_ten(self) -> tuple[BrokerItem, ...]:
         """The ten largest net buyers, largest first, then the ten largest net sellers; who is even is not listed."""
+        if self._top_ten is None:  # a list is asked for much more often than it changes
+            self._top_ten = self._list_top_ten()
+        return self._top_ten
+
+    def _list_top_ten(self) -> tuple[BrokerItem, ...]:
         ranked = self._ranked()
         buyers = [broker for broker in ranked[:LISTED_PER_SIDE] if self.net_vol(broker) > 0]
         sellers = [broker for broker in ranked[: -LISTED_PER_SIDE - 1 : -1] if self.net_vol(broker) < 0]

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from brokertape.workers.alerts.alerting import AlertCounts, alert
 from brokertape.workers.alerts.figures import figures_of
 from support import alert_process
 from support.alerting import Judged
+from support.forking import Process
 from support.scripted_day import ScriptedDay
 from support.tape_factory import create_tape, publish
 from support.waiting import until
@@ -308,7 +308,7 @@ async def test_a_flushed_redis_is_followed_on(
 
 
 @contextmanager
-def mortals(url: str, rules: Path, workers: int) -> Iterator["list[subprocess.Popen[bytes]]"]:
+def mortals(url: str, rules: Path, workers: int) -> Iterator[list[Process]]:
     """So many workers; whoever is killed in the list is to be replaced there."""
     processes = [alert_process.start(url, rules, f"w{number}") for number in range(workers)]
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from brokertape.tape.codec import encode_entry
 from brokertape.tape.events import ChangeEvent, HistoryEvent, TapeEvent
 from brokertape.tape.keys import Keys
 from support import store_process
+from support.forking import Process
 from support.storages import past_day
 from support.tape_database import assert_holds, count, query
 from support.tape_factory import TapeFactory, create_tape, dead_letters, pending, publish
@@ -71,7 +71,7 @@ class Planted:
 
 
 @contextmanager
-def mortals(url: str, database: str, workers: int) -> Iterator["list[subprocess.Popen[bytes]]"]:
+def mortals(url: str, database: str, workers: int) -> Iterator[list[Process]]:
     """So many storage workers; whoever is killed in the list is to be replaced there."""
     processes = [store_process.start(url, database, f"w{number}") for number in range(workers)]
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from brokertape.cli.redis_server import RedisServer
 from brokertape.tape.keys import Keys
 from brokertape.workers import Delivery
 from support import ordered_process
+from support.forking import Process
 from support.ordered_process import LEASE_S, LINES, REFUSED
 from support.tape_factory import TapeFactory, create_tape, dead_letters, pending, publish
 from support.waiting import until
@@ -35,7 +35,7 @@ class Line(NamedTuple):
 
 
 @contextmanager
-def three_workers(url: str) -> Iterator["list[subprocess.Popen[bytes]]"]:
+def three_workers(url: str) -> Iterator[list[Process]]:
     """Processes `w0` to `w2`, ended with the block."""
     processes = [ordered_process.start(url, f"w{number}") for number in range(3)]
     try:

@@ -12,6 +12,8 @@ from ruamel.yaml import YAML
 from brokertape.cli.settings import groups, variable
 from support.source_tree import PROJECT, pyproject
 
+pytestmark = pytest.mark.one_python  # it reads files
+
 DEPLOY = PROJECT / "deploy"
 DOCKERFILE, COMPOSE, LOCK = DEPLOY / "Dockerfile", DEPLOY / "compose.yaml", DEPLOY / "requirements.lock"
 BIN = Path(sys.executable).parent

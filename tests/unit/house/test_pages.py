@@ -8,6 +8,8 @@ import pytest
 
 from support.source_tree import PROJECT
 
+pytestmark = pytest.mark.one_python  # it reads files
+
 PAGES = [path.relative_to(PROJECT).as_posix() for path in sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])]
 PROMISED = {"demo", "test", "soak", "check", "bench", "proto", "setup"}
 

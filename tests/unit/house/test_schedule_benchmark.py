@@ -16,6 +16,8 @@ from schedule.plot import delay_chart
 from schedule.policies import RoundRobin, oracle_of
 from schedule.run import INTERVAL_S, Outcome, Signals, heard, run_day, signalled_codes, sleepy_sends
 
+pytestmark = pytest.mark.one_python  # days of numbers
+
 SMALL = Scenario(codes=12, changes_per_s=1.0)
 
 

@@ -11,6 +11,8 @@ from brokertape.cli.settings import groups, variable
 from support.servers import IS_CI
 from support.source_tree import PROJECT
 
+pytestmark = pytest.mark.one_python  # it reads files
+
 UNITS = PROJECT / "deploy" / "systemd"
 ROLES = ("publisher", "store", "alert")
 MAX_EXPOSURE = 20  # tenths of systemd's own scale, on which 10.0 is a service with no restriction at all

@@ -15,6 +15,8 @@ from support.fake_redis import fake_redis
 from support.publishing import KEYS, Bench, assemble
 from support.simulated_week import DAYS
 
+pytestmark = pytest.mark.one_python  # hours in virtual time
+
 BEGIN_S = market_moment(DAYS[0], 10 * 3600)
 CODES = [instrument.code for instrument in KNOWN[:20]]
 SELDOM = Intervals(watch_s=30, watermark_s=300, lease_s=300, why_s=300)

@@ -120,7 +120,7 @@ def test_nobody_logged_in_means_no_polls() -> None:
         scene.gateway.misbehaviour.is_logged_in = False
         await scene.clock.sleep(5)
         asked = len(scene.gateway.answers)
-        await scene.clock.sleep(3600)
+        await scene.clock.sleep(600)
         assert len(scene.gateway.answers) == asked
         scene.gateway.misbehaviour.is_logged_in = True
         await scene.clock.sleep(10)
@@ -137,7 +137,7 @@ def test_a_lost_gateway_is_said_once_and_waited_for() -> None:
     async def act(scene: Scene) -> None:
         await scene.clock.sleep(10)
         scene.gateway.disconnect()
-        await scene.clock.sleep(7200)
+        await scene.clock.sleep(600)
         scene.gateway.connect()
         await scene.clock.sleep(10)
         assert [state for state, _ in await scene.statuses("test")] == ["connected", "lost", "connected"]
@@ -145,6 +145,7 @@ def test_a_lost_gateway_is_said_once_and_waited_for() -> None:
     play(act)
 
 
+@pytest.mark.one_python  # hours in virtual time
 def test_a_code_without_a_table_is_refused_and_asked_seldom() -> None:
     """What the gateway does not have costs a request in ten minutes, and says so in its status."""
 
@@ -258,6 +259,7 @@ def test_somebody_elses_requests_make_it_back_off_and_say_so() -> None:
     play(act, limit=10)
 
 
+@pytest.mark.one_python  # hours in virtual time
 def test_a_closed_market_is_swept_and_left_alone() -> None:
     """One more poll of every code at the close, a heartbeat each quarter of an hour, and full speed at the open."""
 

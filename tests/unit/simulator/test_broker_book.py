@@ -99,3 +99,15 @@ def test_numbers_of_a_row_are_those_of_its_trades() -> None:
         total_vol=400.0,
         total_turnover=186_520.0,
     )
+
+
+def test_a_list_that_was_asked_for_does_not_stay() -> None:
+    """The next trade shows, and so does a restatement."""
+    book = traded([(0, 1, 4, 466_200)])
+    before = book.top_ten()
+    assert book.top_ten() == before
+    book.trade(2, 1, 1, 466_200)
+    traded_on = book.top_ten()
+    assert [item.broker_name for item in traded_on] == ["Broker 0", "Broker 2", "Broker 1"]
+    assert book.restate()
+    assert book.top_ten() != traded_on != before

@@ -150,6 +150,7 @@ def test_a_list_that_comes_late_is_learnt(late_s: float) -> None:
     assert sum(found_after) / len(found_after) < 12
 
 
+@pytest.mark.one_python  # thousands of polls
 def test_polls_for_trades_are_checked_now_and_then() -> None:
     """Two in a hundred polls ask a code again that has not traded since."""
     codes = [f"HK.{number:05}" for number in range(50)]

@@ -2,11 +2,15 @@
 
 from functools import cache
 
+import pytest
+
 from brokertape.tape.events import TapeEvent
 from brokertape.workers.alerts.alert import Alert
 from brokertape.workers.alerts.samples import sample_rules
 from support.alerting import Judged
 from support.simulated_week import CODES, simulated_week
+
+pytestmark = pytest.mark.one_python  # a week in virtual time
 
 ACROSS_CODES = {"sells-the-basket", "not-seen"}
 
