@@ -44,13 +44,18 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stale:
+    """The reply was older than the book, and dropped: what the list is now, nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Void:
     """Nothing came of the poll through no fault of the code: it is due again."""
 
     reason: str
 
 
-Outcome = Seen | Failed | Void
+Outcome = Seen | Failed | Stale | Void
 
 
 @dataclass(slots=True)
@@ -132,7 +137,7 @@ class Poller:
         if isinstance(step, Drop):
             self.counts.dropped_replies += 1
             holding.dropped(step.base)
-            return Seen(changed_rows=0)
+            return Stale()
         written = await self._commit(base.book, step)
         if isinstance(written, Conflict):
             self.counts.conflicts += 1

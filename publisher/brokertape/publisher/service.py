@@ -21,7 +21,7 @@ from brokertape.publisher.clock import Clock
 from brokertape.publisher.complaints import Complaints
 from brokertape.publisher.feed import Feed
 from brokertape.publisher.leases import LEASE_S, Leases
-from brokertape.publisher.poll import Failed, Outcome, Poller, Seen
+from brokertape.publisher.poll import Failed, Outcome, Poller, Seen, Stale
 from brokertape.publisher.retention import Trimmer
 from brokertape.publisher.roster import Roster
 from brokertape.publisher.schedule import Schedule
@@ -212,6 +212,8 @@ class Publisher:
                 failures = self._schedule.failed(code, now, FINAL_PAUSE_S if is_final else None)
                 if is_final or failures >= FAILURES_SUSPENDED:
                     await self._tell_trouble(code, "refused" if is_final else "suspended", reason)
+            case Stale():
+                self._schedule.failed(code, now)
             case _:
                 self._schedule.retry(code)
                 if self._budget.backoff.wait_s(now) > 0:

@@ -40,10 +40,10 @@ class Scene:
         self.bench: Bench = assemble(self.client, self.gateway, self.clock)
         self.stop = asyncio.Event()
 
-    def show(self, code: str, net_vol: int) -> None:
-        """Show one buyer."""
+    def show(self, code: str, net_vol: int, data_time: int | None = None) -> None:
+        """Show one buyer, by default as of now."""
         buyer = BrokerItem("UBS", BuySellType.NET_BUY, net_vol, 10.0, float(net_vol), net_vol * 10.0)
-        self.market.show_table(TopTenBrokers(code, True, self.clock.now_ms() // 1000, (buyer,)))
+        self.market.show_table(TopTenBrokers(code, True, data_time or self.clock.now_ms() // 1000, (buyer,)))
 
     async def ask(self, member: str, *, is_live: bool) -> None:
         """Renew a subscriber's interest for ten minutes, or end it."""
@@ -404,5 +404,25 @@ def test_a_poll_of_a_halted_code_does_not_say_that_it_has_recovered() -> None:
         schedule.halt(CODES[0], is_halted=False)
         await publisher._learn(CODES[0], Seen(changed_rows=0))
         assert [state for state, _ in await scene.statuses(CODES[0])] == ["suspended", "recovered"]
+
+    play(act)
+
+
+def test_a_reply_older_than_the_book_teaches_nothing() -> None:
+    """It is dropped, and the trade that the poll was sent for waits: the code is asked again in a moment."""
+
+    async def act(scene: Scene) -> None:
+        code, schedule = CODES[0], scene.bench.schedule
+        await scene.clock.sleep(20)
+        schedule.signal([code], scene.clock.monotonic_s())
+        await scene.clock.sleep(10)
+        scene.show(code, 200, data_time=scene.clock.now_ms() // 1000 - 3600)
+        schedule.trade(code, scene.clock.monotonic_s())
+        await scene.clock.sleep(5)
+        view = next(view for view in schedule.views(scene.clock.monotonic_s()) if view.code == code)
+        assert (view.failures, view.trades_waiting) == (1, 1)
+        scene.show(code, 200)
+        await scene.clock.sleep(5)
+        assert await scene.kinds(code) == ["baseline", "change"]
 
     play(act)
