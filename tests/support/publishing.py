@@ -46,15 +46,14 @@ class MutableLeases(Leases):
         """Say nothing any more."""
         self.is_mute = True
 
-    async def renew(self, polls_per_s: float) -> None:
+    async def renew(self, polls_per_s: float, *, can_poll: bool) -> None:
         """Unless it is silenced."""
         if not self.is_mute:
-            await super().renew(polls_per_s)
+            await super().renew(polls_per_s, can_poll=can_poll)
 
-    async def end(self) -> None:
+    async def end(self) -> bool:
         """Unless it is silenced."""
-        if not self.is_mute:
-            await super().end()
+        return not self.is_mute and await super().end()
 
 
 def assemble(

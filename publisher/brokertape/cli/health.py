@@ -42,11 +42,13 @@ class CodeSeen:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A live publisher: how many polls a second its account has room for, how many codes it polls (None: unknown)."""
+    """A live publisher: how many polls a second its account has room for, whether it can make any now, how many codes
+    it polls (None: unknown)."""
 
     account: str
     publisher: str
     polls_per_s: float
+    can_poll: bool = True
     codes: int | None = None
 
 
@@ -96,7 +98,10 @@ class TapeState:
     @property
     def polls_per_s(self) -> float:
         """How often the accounts of all live publishers can poll; as if there were one where none can."""
-        rates = {lease.account: lease.polls_per_s for lease in self.leases}
+        rates: dict[str, float] = {}
+        for lease in self.leases:
+            if lease.can_poll:
+                rates[lease.account] = max(rates.get(lease.account, 0.0), lease.polls_per_s)
         return sum(rates.values()) or USUAL_PER_S
 
     def staleness_limit_s(self, code: CodeSeen) -> float:

@@ -264,7 +264,7 @@ class SimulateGroup(Group):
     max_connections: int = Field(128, description="One more is closed at once")
     keep_alive_interval_s: int = Field(10, description="What clients are told")
     keep_alive_timeout_s: float = Field(30.0, description="A connection silent for so long is cut")
-    login_user_id: int = Field(0, description="Whose account it is logged in to; 0: one of its own, by its port")
+    login_user_id: int = Field(0, description="Whose account it is logged in to; 0: one of its own, by host and port")
     codes: Names | None = Field(None, description="The market's codes, the busiest first; by default 30 known ones")
     seed: int = Field(1, description="The same seed shows the same market")
     trades_per_s: float = Field(3.0, description="Mean over all codes and the trading hours")

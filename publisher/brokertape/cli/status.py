@@ -13,7 +13,7 @@ from rich.text import Text
 
 from brokertape.cli.book_table import age_text
 from brokertape.cli.faults import OK, UNHEALTHY
-from brokertape.cli.health import TapeState, troubles
+from brokertape.cli.health import Lease, TapeState, troubles
 from brokertape.cli.redis_link import find_keys, open_redis
 from brokertape.cli.settings import Settings
 from brokertape.cli.tape_state import read_tape_state
@@ -63,7 +63,7 @@ def _tables(tape: TapeState) -> Iterator[Table]:
             (
                 lease.publisher,
                 lease.account,
-                "" if lease.codes is None else str(lease.codes),
+                _codes(lease),
                 used.get(lease.account, ""),
             )
             for lease in tape.leases
@@ -98,6 +98,12 @@ def _tables(tape: TapeState) -> Iterator[Table]:
             for event in tape.statuses
         ],
     )
+
+
+def _codes(lease: Lease) -> str:
+    if not lease.can_poll:
+        return "cannot poll"
+    return "" if lease.codes is None else str(lease.codes)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

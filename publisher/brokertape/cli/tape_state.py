@@ -60,7 +60,7 @@ async def _code_seen(
 
 def _lease(peer: Peer, polled: Mapping[str, Collection[str]]) -> Lease:
     codes = polled.get(peer.publisher)
-    return Lease(peer.account, peer.publisher, peer.polls_per_s, None if codes is None else len(codes))
+    return Lease(peer.account, peer.publisher, peer.polls_per_s, peer.can_poll, None if codes is None else len(codes))
 
 
 async def _statuses(client: RedisClient, keys: Keys, alive: Collection[str]) -> list[StatusEvent]:

@@ -41,6 +41,7 @@ class Account:
         self, client: RedisClient, keys: Keys, gateway: Login, *, address: str, name: str | None = None
     ) -> None:
         self._client = client
+        self._key = keys.private("accounts")
         self._keys = keys
         self._gateway = gateway
         self._address = address
@@ -50,10 +51,21 @@ class Account:
 
     async def name(self) -> str:
         """What it is called now: another login at the gateway may make it another account. Raises StoreError."""
+        if self._gateway.login_user_id not in (0, self._known_user):
+            await self.confirm()
+        return self._name
+
+    async def confirm(self) -> str:
+        """Its name, made sure of: a Redis that has lost it is told again, before others call it something else.
+
+        Raises StoreError.
+        """
         user = self._gateway.login_user_id
-        if not self._is_set and user not in (0, self._known_user):
-            self._name = await self._name_of(user)
-            self._known_user = user
+        if not self._is_set and user != 0:
+            name = await self._agreed(user, self._name if user == self._known_user else await self._free_name(user))
+            if name not in (self._address, self._name):
+                logger.info("gateway %s shares the request budget of %s: one user is logged in", self._address, name)
+            self._name, self._known_user = name, user
         return self._name
 
     async def polls_key(self) -> str:
@@ -64,16 +76,20 @@ class Account:
         """That of market snapshots, which count apart. Raises StoreError."""
         return self._keys.private(f"snapshots:{await self.name()}")
 
-    async def _name_of(self, user: int) -> str:
-        key = self._keys.private("accounts")
+    async def _agreed(self, user: int, name: str) -> str:
+        """What the user's account is called by all: `name` if nobody has met the user yet."""
         with store_errors():
-            await self._client.hsetnx(key, str(user), self._address)
-            stored = cast("bytes", await self._client.hget(key, str(user)))
+            await self._client.hsetnx(self._key, str(user), name)
+            stored = cast("bytes | None", await self._client.hget(self._key, str(user)))
         try:
-            name = check_name("account", stored.decode(errors="replace"))
+            return check_name("account", (stored or b"").decode(errors="replace"))
         except InvalidKeys as error:
-            logger.warning("%s: %s; %s is used instead", key, error, self._address)
-            return self._address
-        if name != self._address:
-            logger.info("gateway %s shares the request budget of %s: one user is logged in", self._address, name)
-        return name
+            logger.warning("%s: %s; %s is used instead", self._key, error, name)
+            return name
+
+    async def _free_name(self, user: int) -> str:
+        """The address, unless it is what somebody else's account is called who was logged in there before."""
+        with store_errors():
+            names = cast("dict[bytes, bytes]", await self._client.hgetall(self._key))
+        names.pop(str(user).encode(), None)
+        return f"{self._address}#{user}" if self._address.encode() in names.values() else self._address

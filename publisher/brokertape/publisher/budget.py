@@ -180,7 +180,7 @@ class Budget:
         self.granted = 0
         self._store = store
         self._timeout_s = timeout_s
-        self.pace = pace
+        self._pace = pace
         self._own = RequestWindow(lane.share_of(limit))
         self._lane = lane
         self._turn = asyncio.Lock()
@@ -191,6 +191,10 @@ class Budget:
             while not isinstance(granted := await self._try(), Slot):
                 await self.clock.sleep(min(max(granted, SHORTEST_SLEEP_S), LONGEST_SLEEP_S))
             return granted
+
+    def use_share(self, share: float) -> None:
+        """So much of the account's requests are ours, others have the rest: the pace is so much slower."""
+        self._pace.share = share
 
     async def rest_s(self) -> float:
         """For how long nothing can be asked: after a refusal, or because the shared window was lost.
@@ -208,14 +212,14 @@ class Budget:
     async def _try(self) -> Slot | float:
         """A slot, or how long to wait for one (s)."""
         now, guard_s = self.clock.monotonic_s(), self.backoff.guard_s
-        wait_s = max(self.backoff.wait_s(now), self.pace.wait_s(now), self._own.wait_s(now, guard_s))
+        wait_s = max(self.backoff.wait_s(now), self._pace.wait_s(now), self._own.wait_s(now, guard_s))
         if wait_s > 0:
             return wait_s
         request_id = uuid.uuid4().hex
         wait_s = await self._store.reserve(request_id, guard_s, self._lane)
         if wait_s > 0:
             return wait_s
-        self.pace.sent(self.clock.monotonic_s())
+        self._pace.sent(self.clock.monotonic_s())
         self._own.reserve(request_id, now, self._timeout_s)
         self.granted += 1
         # The stamp lies `timeout_s` ahead of `now`: half of that is left for the way to the gateway.

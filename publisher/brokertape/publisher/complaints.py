@@ -21,6 +21,10 @@ class Complaints:
         if self._standing.pop(what, None) is not None:
             self._logger.info("%s: well again", what)
 
+    def forget(self, what: str) -> None:
+        """Nothing is to be said of `what` any more; what comes next is news."""
+        self._standing.pop(what, None)
+
     def warn(self, what: str, is_so: bool, text: str) -> None:
         """A state of things, as `text` says, if it is so."""
         if is_so and what not in self._standing:

@@ -9,10 +9,11 @@ loads: Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Load
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from enum import IntEnum
+from enum import Enum, auto
 from hashlib import blake2b
 
 from brokertape.publisher.leases import Peer
+from brokertape.publisher.schedule import MOST_PROMISED
 from brokertape.tape.want import Want
 
 USUAL_WEIGHT = 1.0
@@ -20,12 +21,12 @@ ROUNDING = 1e-9  # of all that is divided: less room than that is none
 _SCALE = float(1 << 64)
 
 
-class Load(IntEnum):
+class Load(Enum):
     """Kinds of codes, each divided for itself."""
 
-    PROMISED = 0
-    HEAVY = 1
-    USUAL = 2
+    PROMISED = auto()
+    HEAVY = auto()
+    USUAL = auto()
 
 
 def divide(wants: Mapping[str, Want], shares: Mapping[str, float]) -> dict[str, str]:
@@ -33,15 +34,16 @@ def divide(wants: Mapping[str, Want], shares: Mapping[str, float]) -> dict[str, 
 
     Args:
         wants: The codes, and how urgently each is wanted.
-        shares: Publisher → polls a second it can make; those that can make none get nothing.
+        shares: Publisher → polls a second it can make, above 0.
     """
-    able = {publisher: share for publisher, share in sorted(shares.items()) if share > 0}
-    if not able:
+    if not shares:
         return {}
     owners: dict[str, str] = {}
+    most_promised_per_s = MOST_PROMISED * max(shares.values())
+    loads = {code: _load(want, most_promised_per_s) for code, want in wants.items()}
     for load in Load:
-        codes = [code for code in sorted(wants) if _load(wants[code]) is load]
-        owners |= _spread({code: _demand(wants[code]) for code in codes}, able)
+        demands = {code: _demand(wants[code], load) for code in sorted(wants) if loads[code] is load}
+        owners |= _spread(demands, shares)
     return owners
 
 
@@ -51,8 +53,7 @@ def shares_of(peers: Iterable[Peer]) -> dict[str, float]:
     If none can poll, they share as if all could: whoever can first finds its part.
     """
     peers = list(peers)
-    able = [peer for peer in peers if peer.polls_per_s > 0]
-    chosen = able or [Peer(peer.publisher, peer.account) for peer in peers]
+    chosen = [peer for peer in peers if peer.can_poll] or peers
     on_account = Counter(peer.account for peer in chosen)
     return {peer.publisher: peer.polls_per_s / on_account[peer.account] for peer in chosen}
 
@@ -69,12 +70,11 @@ class Division:
     def part(self, wants: Mapping[str, Want], peers: Collection[Peer]) -> dict[str, Want]:
         """Our codes: all of them while nobody else is alive."""
         shares = shares_of(peers)
-        if set(shares) <= {self._publisher}:
-            self._shares = shares
-            return dict(wants)
         if (wants, shares) != (self._wants, self._shares):
             self._wants, self._shares = dict(wants), shares
             self._owners = divide(wants, shares)
+        if not shares:
+            return dict(wants)  # not even our own lease is known yet
         return {code: want for code, want in wants.items() if self._owners.get(code) == self._publisher}
 
     def is_ours(self, name: str) -> bool:
@@ -86,15 +86,17 @@ class Division:
         return self._shares.get(self._publisher, of_account)
 
 
-def _load(want: Want) -> Load:
-    if want.max_staleness_s is not None:
+def _load(want: Want, most_promised_per_s: float) -> Load:
+    """A promise that nobody could keep is none."""
+    if want.max_staleness_s is not None and 1 / want.max_staleness_s <= most_promised_per_s:
         return Load.PROMISED
     return Load.HEAVY if want.weight > USUAL_WEIGHT else Load.USUAL
 
 
-def _demand(want: Want) -> float:
+def _demand(want: Want, load: Load) -> float:
     """Polls a second that its promise takes; without one a code is polled as the root of its weight."""
-    return math.sqrt(want.weight) if want.max_staleness_s is None else 1 / want.max_staleness_s
+    is_promised = load is Load.PROMISED and want.max_staleness_s is not None
+    return 1 / want.max_staleness_s if is_promised and want.max_staleness_s else math.sqrt(want.weight)
 
 
 def _spread(demands: Mapping[str, float], shares: Mapping[str, float]) -> dict[str, str]:

@@ -53,13 +53,15 @@ class Feed:
                 with store_errors():
                     await self._client.hdel(self._keys.status, field)
 
-    async def recall(self, scope: StatusScope, name: str) -> None:
-        """Learn what was last said of `name`, by whomever."""
+    async def recall(self, scope: StatusScope, name: str) -> str | None:
+        """Learn what was last said of `name`, by whomever; the reason that was given."""
         with store_errors():
             payload = cast("bytes | None", await self._client.hget(self._keys.status, f"{scope}|{name}"))
         self.forget(scope, name)
-        if (event := load_status(payload or b"")) is not None:
-            self._states[scope, name] = event.data.state
+        if (event := load_status(payload or b"")) is None:
+            return None
+        self._states[scope, name] = event.data.state
+        return event.data.reason
 
     async def status(self, scope: StatusScope, name: str, state: str, reason: str | None = None) -> None:
         """Say that `name` is in `state`; said once per change of state."""

@@ -14,7 +14,9 @@ from brokertape.publisher.interest import MOST_MEMBERS
 from brokertape.publisher.leases import Leases
 from brokertape.publisher.poll import Poller
 from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.volume_signal import VolumeSignal
 from brokertape.publisher.watch import Wanted, WatchList
+from brokertape.tape.errors import DecodeError, StoreRefused
 from brokertape.tape.market_time import trading_date_of
 from brokertape.tape.want import Want
 
@@ -22,6 +24,8 @@ logger = logging.getLogger("brokertape.publisher.roster")
 
 MOST_REFUSED_TOLD = 100  # names asked for by subscribers that are no codes: a flood of them is not repeated on the feed
 MOST_NAMED = 10  # codes of one line of the log
+HALTED = "it does not trade: it is asked again when it does"
+HALT_BELIEVED_S = 15.0  # of a code that another publisher called halted, until our own look at volumes
 SEEN_LATELY_MS = 300_000  # a code that was polled so lately is taken over with its age; else it is a new one
 
 
@@ -39,6 +43,7 @@ class Roster:
         feed: Is told what cannot be polled.
         clock: The schedule's.
         complaints: Where troubles are logged.
+        signal: Who hears when a halted code trades again; None if nobody does.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Roster:
         feed: Feed,
         clock: Clock,
         complaints: Complaints,
+        signal: VolumeSignal | None,
     ) -> None:
         self._watch = watch
         self._leases = leases
@@ -65,32 +71,31 @@ class Roster:
         self._feed = feed
         self._clock = clock
         self._complaints = complaints
+        self._signal = signal
         self._refused_told: set[str] = set()
         self._turn = asyncio.Lock()
 
-    async def look(self) -> bool:
-        """Let go of what is not ours any more, and take what is; whether anything was taken. Raises StoreError."""
+    async def look(self) -> None:
+        """Let go of what is not ours any more, and take what is. Raises StoreError."""
         async with self._turn:
-            return await self._look()
+            await self._look()
 
-    async def _look(self) -> bool:
+    async def _look(self) -> None:
         wanted = await self._watch.wanted()
         ours = self._division.part(wanted.wants, await self._leases.read())
-        self._use(self._division.polls_per_s(self._polls_per_s))
         await self._tell_refused(wanted)
         self._let_go(sorted(self._schedule.codes - ours.keys()))
-        new = {code: want for code, want in ours.items() if code not in self._schedule.codes}
-        await self._take_all(new)
+        await self._take_all({code: want for code, want in ours.items() if code not in self._schedule.codes})
+        self._use(self._division.polls_per_s(self._polls_per_s))
         self._promise(ours)
         self._complaints.warn(
             "interest", wanted.asked.is_cut, f"of the interest only {MOST_MEMBERS} members are read: there are more"
         )
-        return bool(new)
 
     def _use(self, polls_per_s: float) -> None:
         """So many polls a second are ours, of those of our account."""
         self._schedule.budget_per_s = polls_per_s
-        self._budget.pace.share = polls_per_s / self._polls_per_s
+        self._budget.use_share(polls_per_s / self._polls_per_s)
 
     def _let_go(self, codes: Sequence[str]) -> None:
         if codes:
@@ -98,26 +103,38 @@ class Roster:
         for code in codes:
             self._schedule.remove(code)
             self._feed.forget("code", code)
+            self._complaints.forget(f"promise of {code}")
 
     async def _take_all(self, new: Mapping[str, Want]) -> None:
         """Those that are promised to be seen often first: to read what is known of hundreds takes a moment."""
         if new:
             logger.info("polls %s", _some(sorted(new)))
         for code in sorted(new, key=lambda code: (new[code].max_staleness_s or math.inf, code)):
-            await self._take(code, new[code])
+            try:
+                await self._take(code, new[code])
+            except (StoreRefused, DecodeError) as error:  # its own trouble: the others are polled all the same
+                await self._feed.status("code", code, "suspended", f"what is stored of it cannot be used: {error}")
+                self._complaints.complain(f"book of {code}", error)
+            else:
+                self._complaints.content(f"book of {code}")
 
     async def _take(self, code: str, want: Want) -> None:
-        await self._feed.recall("code", code)  # whoever polled it may have left it in trouble, from which it recovers
+        # Whoever polled it may have left it in trouble, from which it recovers here.
+        reason = await self._feed.recall("code", code)
         await self._poller.prepare(code)
         self._schedule.add(code, want.max_staleness_s, want.weight)
-        now = self._clock.now_ms()
+        now, now_s = self._clock.now_ms(), self._clock.monotonic_s()
         seen_at = self._poller.seen_at(code, trading_date_of(now / 1000))
         if seen_at is not None and now - seen_at < SEEN_LATELY_MS:
-            now_s = self._clock.monotonic_s()
-            self._schedule.seen(code, now_s - max(0, now - seen_at) / 1000, now_s)
+            self._schedule.take_over(code, now_s - max(0, now - seen_at) / 1000, now_s)
+        if reason == HALTED and self._signal is not None:
+            self._schedule.halt(code)
+            self._signal.speak_for([code], HALT_BELIEVED_S)
 
     def _promise(self, ours: Mapping[str, Want]) -> None:
         for code, want in ours.items():
+            if code not in self._schedule.codes:
+                continue  # it could not be taken
             is_kept = self._schedule.add(code, want.max_staleness_s, want.weight)
             self._complaints.warn(
                 f"promise of {code}",

@@ -16,6 +16,7 @@ from typing import Any
 from brokertape.gateway.errors import GatewayError, NotAdmitted
 from brokertape.gateway.port import Gateway
 from brokertape.gateway.values import GlobalState, MarketState
+from brokertape.publisher.ability import Ability
 from brokertape.publisher.budget import Budget, Slot
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.complaints import Complaints
@@ -23,11 +24,10 @@ from brokertape.publisher.feed import Feed
 from brokertape.publisher.leases import LEASE_S, Leases
 from brokertape.publisher.poll import Failed, Outcome, Poller, Seen, Stale
 from brokertape.publisher.retention import Trimmer
-from brokertape.publisher.roster import Roster
+from brokertape.publisher.roster import HALTED, Roster
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.schedule_store import ScheduleStore
-from brokertape.publisher.volume_signal import VolumeSignal, VolumeSource
-from brokertape.publisher.volumes import News
+from brokertape.publisher.volume_signal import News, VolumeSignal, VolumeSource
 from brokertape.publisher.watch import WatchList
 from brokertape.publisher.why import WhyStore, why_of
 from brokertape.tape.errors import DecodeError, StoreError
@@ -109,7 +109,7 @@ class Publisher:
         self._is_ready = False
         self._news = asyncio.Event()
         self._polls: set[asyncio.Task[None]] = set()
-        self._could_poll_at = -math.inf
+        self._ability = Ability(LEASE_S)
         self._complaints = Complaints(logger)
         self._roster = Roster(
             watch=watch,
@@ -122,6 +122,7 @@ class Publisher:
             feed=feed,
             clock=clock,
             complaints=self._complaints,
+            signal=signal if sources else None,
         )
         self._halts: dict[str, bool] = {}
         self._signal = signal
@@ -194,6 +195,7 @@ class Publisher:
         try:
             outcome = await self._poller.poll(code, slot)
             await self._learn(code, outcome)
+            self._complaints.content(f"poll of {code}")
         except (StoreError, DecodeError) as error:
             self._complaints.complain(f"poll of {code}", error)
             await self._clock.sleep(STORE_PAUSE_S)
@@ -205,10 +207,12 @@ class Publisher:
         now = self._clock.monotonic_s()
         match outcome:
             case Seen(changed_rows):
+                self._ability.answered(True, now)
                 self._schedule.result(code, now, changed_rows > 0, changed_rows)
                 if self._feed.state_of("code", code) in TROUBLES and not self._schedule.is_halted(code):
                     await self._feed.status("code", code, "recovered")
             case Failed(reason, is_final):
+                self._ability.answered(False, now)
                 failures = self._schedule.failed(code, now, FINAL_PAUSE_S if is_final else None)
                 if is_final or failures >= FAILURES_SUSPENDED:
                     await self._tell_trouble(code, "refused" if is_final else "suspended", reason)
@@ -290,25 +294,36 @@ class Publisher:
     async def _tell_halts(self) -> None:
         while self._halts:
             code, is_halted = next(iter(self._halts.items()))
+            if code not in self._schedule.codes:
+                del self._halts[code]  # it is another publisher's by now
+                continue
             if is_halted:
-                await self._tell_trouble(code, "suspended", "it does not trade: it is asked again when it does")
+                await self._tell_trouble(code, "suspended", HALTED)
             else:
                 await self._feed.status("code", code, "recovered")
             if self._halts.get(code) == is_halted:
                 del self._halts[code]
 
     async def _look_at_watch_list(self) -> None:
-        if await self._roster.look():
-            self._news.set()
+        known = self._schedule.codes
+        try:
+            await self._roster.look()
+        finally:
+            if self._schedule.codes - known:
+                self._news.set()
 
     async def _renew_lease(self) -> None:
-        """A gateway that cannot be asked for as long as a lease lasts leaves its codes to others."""
-        can_poll = self._can_poll and await self._budget.rest_s() == 0
+        """Be known as alive, and whether codes are of any use to us."""
+        can_poll = self._can_poll and not await self._must_wait()
         now = self._clock.monotonic_s()
-        if can_poll:
-            self._could_poll_at = now
-        is_able = now - self._could_poll_at <= LEASE_S
-        await self._leases.renew(self._polls_per_s if is_able else 0.0)
+        self._ability.looked(can_poll, now)
+        await self._leases.renew(self._polls_per_s, can_poll=self._ability.is_able(now))
+
+    async def _must_wait(self) -> bool:
+        """Whether the budget is held, or, at the start, pauses: later on a lost window makes everybody pause alike."""
+        if self._ability.has_begun:
+            return self._budget.backoff.wait_s(self._clock.monotonic_s()) > 0
+        return await self._budget.rest_s() > 0
 
     async def _send_watermark(self) -> None:
         seen = {code: self._poller.book(code) for code in sorted(self._schedule.codes)}
@@ -357,8 +372,8 @@ class Publisher:
 
     async def _leave(self) -> None:
         try:
-            await self._feed.status("publisher", self._name, "left")
-            await self._leases.end()
+            if await self._leases.end():
+                await self._feed.status("publisher", self._name, "left")
         except StoreError as error:
             logger.warning("could not say goodbye: %s", error)
 

@@ -1,14 +1,25 @@
 """What volumes say, from whichever source, told to the schedule: who trades, who has traded, who speaks for whom."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from brokertape.gateway.values import BasicQuote, SecuritySnapshot
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.schedule import Schedule
-from brokertape.publisher.volumes import News, Volumes
+from brokertape.publisher.volumes import Volumes
 
 AFTER_REST_S = 15.0
+
+
+@dataclass(slots=True)
+class News:
+    """What volumes say that was not known before."""
+
+    traded: list[str] = field(default_factory=list)
+    halted: list[str] = field(default_factory=list)
+    """Suspended or delisted since."""
+    resumed: list[str] = field(default_factory=list)
 
 
 class VolumeSource(Protocol):
@@ -50,14 +61,11 @@ class VolumeSignal:
     def take(self, looks: Sequence[SecuritySnapshot | BasicQuote], valid_s: float) -> None:
         """These are the volumes now; for `valid_s` from now on they would be told if they changed."""
         self.speak_for((look.code for look in looks), valid_s)
-        news = self._volumes.take(looks)
-        now = self._clock.monotonic_s()
+        news, now = News(self._volumes.take(looks)), self._clock.monotonic_s()
         for code in news.traded:
             self._schedule.trade(code, now)
-        for code in news.halted:
-            self._schedule.halt(code)
-        for code in news.resumed:
-            self._schedule.halt(code, is_halted=False)
+        for look in looks:
+            self._compare_halt(look, news)
         if news != News():
             self.on_news(news)
 
@@ -67,6 +75,12 @@ class VolumeSignal:
         for code in codes:
             self._spoken_until[code] = max(until, self._spoken_until.get(code, until))
         self.refresh()
+
+    def _compare_halt(self, look: SecuritySnapshot | BasicQuote, news: News) -> None:
+        """With what the schedule has: a code may have gone and come back between two looks."""
+        if look.code in self._schedule.codes and look.is_halted != self._schedule.is_halted(look.code):
+            self._schedule.halt(look.code, look.is_halted)
+            (news.halted if look.is_halted else news.resumed).append(look.code)
 
     def refresh(self) -> None:
         """Codes that nobody speaks for any more are polled as if nobody ever had, halted or not."""

@@ -87,7 +87,7 @@ class Pace:
 
     def sent(self, now: float) -> None:
         """A request leaves now."""
-        is_first = not self._sent or now - self._sent[-1] >= self.BREAK * self._span_s
+        is_first = not self._sent or now - self._sent[-1] >= self.BREAK * self._span_s / self.share
         self._at_once = (self._sends if is_first else self._at_once) - 1
         self._sent.append(now)
 

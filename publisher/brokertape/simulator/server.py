@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
+from zlib import crc32
 
 from google.protobuf.message import Message
 
@@ -63,8 +65,9 @@ class GatewayServer:
 
     @property
     def login_user_id(self) -> int:
-        """Whose account it is logged in to: that of the settings, else one of its own, by its port."""
-        return self._settings.login_user_id or FIRST_LOGIN_USER_ID + self._port
+        """Whose account it is logged in to: that of the settings, else one of its own, by its host and port."""
+        own = FIRST_LOGIN_USER_ID + crc32(f"{socket.gethostname()}:{self._port}".encode())
+        return self._settings.login_user_id or own
 
     @property
     def now_s(self) -> float:

@@ -38,7 +38,7 @@ class SimulatorSettings:
     max_connections: int = 128
     keep_alive_interval_s: int = 10
     keep_alive_timeout_s: float = 30.0
-    login_user_id: int = 0  # whose account it is; 0: one of its own, by its port
+    login_user_id: int = 0  # whose account it is; 0: one of its own, by host and port
 
     # The market. The first code is the busiest. `start`: now, busy (the last opening) or 2026-05-08T09:30.
     codes: tuple[str, ...] = tuple(instrument.code for instrument in KNOWN)

@@ -36,6 +36,13 @@ WELL = TapeState(
 )
 
 
+def test_what_can_be_polled_is_that_of_all_accounts() -> None:
+    """Publishers of one account share it; one that cannot poll adds nothing."""
+    leases = [Lease("a", "p1", 1.0), Lease("a", "p2", 1.0, can_poll=False), Lease("b", "p3", 0.5)]
+    assert replace(WELL, leases=leases).polls_per_s == 1.5
+    assert replace(WELL, leases=[Lease("a", "p1", 1.0, can_poll=False)]).polls_per_s == 1.0
+
+
 def test_a_tape_that_is_well_has_no_troubles() -> None:
     """Entries on their way and codes a little old are ordinary."""
     assert troubles(WELL) == []

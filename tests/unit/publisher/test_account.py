@@ -60,3 +60,31 @@ async def test_what_cannot_be_a_name_is_none(any_redis: redis.asyncio.Redis, sto
     """The key is private, but Redis is not ours alone."""
     await any_redis.hset(ACCOUNTS, "7", stored)
     assert await account(any_redis, "a:1", Gateway(7)).name() == "a:1"
+
+
+async def test_a_redis_that_lost_the_name_is_told_again(any_redis: redis.asyncio.Redis) -> None:
+    """By whoever uses it, before somebody who starts anew calls the account something else."""
+    one, other = account(any_redis, "a:1", Gateway(7)), account(any_redis, "b:1", Gateway(7))
+    assert [await one.name(), await other.name()] == ["a:1"] * 2
+    await any_redis.flushall()
+    await other.confirm()
+    assert await account(any_redis, "b:1", Gateway(7)).name() == "a:1"
+
+
+async def test_one_who_was_called_something_else_joins(any_redis: redis.asyncio.Redis) -> None:
+    """If somebody was quicker after the loss, all are one account again with the next confirmation."""
+    one = account(any_redis, "a:1", Gateway(7))
+    await one.name()
+    await any_redis.flushall()
+    quick = account(any_redis, "b:1", Gateway(7))
+    assert (await quick.name(), await one.confirm()) == ("b:1", "b:1")
+
+
+async def test_an_address_that_changed_hands_is_not_both_accounts(any_redis: redis.asyncio.Redis) -> None:
+    """Another user at the address has an account of another name; the first one keeps its own elsewhere."""
+    gateway = Gateway(1)
+    here = account(any_redis, "a:1", gateway)
+    assert await here.name() == "a:1"
+    gateway.login_user_id = 2
+    assert await here.name() == "a:1#2"
+    assert await account(any_redis, "b:1", Gateway(1)).name() == "a:1"

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from brokertape.publisher.division import Division, divide, shares_of
 from brokertape.publisher.leases import Peer
@@ -57,9 +58,11 @@ def test_nobody_has_more_than_its_share_and_one_code(wants: list[Want], shares: 
     wanted = dict(zip(codes(len(wants)), wants, strict=True))
     owners = divide(wanted, shares)
     kinds = {
-        "promised": {code: 1 / want.max_staleness_s for code, want in wanted.items() if want.max_staleness_s},
-        "heavy": {c: w.weight**0.5 for c, w in wanted.items() if not w.max_staleness_s and w.weight > 1},
-        "usual": {c: w.weight**0.5 for c, w in wanted.items() if not w.max_staleness_s and w.weight <= 1},
+        "promised": {
+            c: 1 / w.max_staleness_s for c, w in wanted.items() if can_be_kept(w, shares) and w.max_staleness_s
+        },
+        "heavy": {c: w.weight**0.5 for c, w in wanted.items() if not can_be_kept(w, shares) and w.weight > 1},
+        "usual": {c: w.weight**0.5 for c, w in wanted.items() if not can_be_kept(w, shares) and w.weight <= 1},
     }
     for demands in kinds.values():
         for publisher, share in shares.items():
@@ -121,20 +124,20 @@ def test_publishers_of_one_account_share_its_budget() -> None:
 
 def test_who_cannot_poll_gets_nothing_unless_nobody_can() -> None:
     """The others have its codes and its account; once none can, it is as if all could."""
-    able, unable = Peer("a", "one", 1.0), Peer("b", "one", 0.0)
+    able, unable = Peer("a", "one", 1.0), Peer("b", "one", 1.0, can_poll=False)
     assert shares_of([able, unable]) == {"a": 1.0}
     assert Division("b").part(usual(10), [able, unable]) == {}
-    both = [Division(name).part(usual(10), [Peer("a", "one", 0.0), unable]) for name in "ab"]
+    both = [Division(name).part(usual(10), [replace(able, can_poll=False), unable]) for name in "ab"]
     assert sorted(map(len, both)) == [5, 5]
 
 
 def test_alone_it_has_everything() -> None:
     """Also before its own lease is known; of names that are no codes it speaks as well."""
     division = Division("a")
-    for peers in ([], [Peer("a", "one", 1.0)], [Peer("a", "one", 0.0)]):
+    for peers in ([], [Peer("a", "one", 0.3)], [Peer("a", "one", 0.3, can_poll=False)]):
         assert division.part(usual(3), peers) == usual(3)
         assert division.is_ours("US.AAPL")
-    assert division.polls_per_s(1.0) == 1.0
+        assert division.polls_per_s(0.3) == 0.3
 
 
 def test_of_what_is_no_code_one_speaks() -> None:
@@ -144,3 +147,16 @@ def test_of_what_is_no_code_one_speaks() -> None:
     for division in divisions:
         division.part({}, peers)
     assert all(sum(division.is_ours(f"US.{n}") for division in divisions) == 1 for n in range(50))
+
+
+def can_be_kept(want: Want, shares: Mapping[str, float]) -> bool:
+    """Whether there is a promise that takes no more than 80 % of what somebody can poll."""
+    return want.max_staleness_s is not None and 1 / want.max_staleness_s <= 0.8 * max(shares.values())
+
+
+def test_a_promise_that_nobody_can_keep_moves_no_others() -> None:
+    """Any subscriber may ask for it: the codes that can be promised stay evenly divided."""
+    wants = {code: Want(max_staleness_s=10.0) for code in codes(12)}
+    wants["HK.00700"] = Want(max_staleness_s=0.01)
+    counts = Counter(owner for code, owner in divide(wants, {"a": 1.0, "b": 1.0}).items() if code != "HK.00700")
+    assert sorted(counts.values()) == [6, 6]

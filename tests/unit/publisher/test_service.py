@@ -12,7 +12,7 @@ from brokertape.publisher.leases import live_publishers
 from brokertape.publisher.poll import Seen
 from brokertape.publisher.roster import MOST_REFUSED_TOLD
 from brokertape.publisher.schedule import Schedule
-from brokertape.publisher.volumes import News
+from brokertape.publisher.volume_signal import News
 from brokertape.publisher.why import WhyStore
 from brokertape.simulator.fixed_market import FixedMarket
 from brokertape.simulator.in_memory import InMemoryGateway

@@ -1,7 +1,7 @@
 """Publishers with gateways of their own share the codes, in virtual time on a Redis in memory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,8 @@ from brokertape.publisher.leases import LEASE_S, live_publishers
 from brokertape.publisher.watch import WatchList
 from brokertape.simulator.fixed_market import FixedMarket
 from brokertape.simulator.in_memory import InMemoryGateway
-from brokertape.simulator.instruments import KNOWN
+from brokertape.simulator.instruments import KNOWN, instruments_of
+from brokertape.simulator.market import Quote
 from brokertape.simulator.virtual_time import VirtualClock, run_virtual
 from brokertape.tape import decode_entry
 from brokertape.tape.want import Want
@@ -22,6 +23,7 @@ from support.publishing import KEYS, Bench, assemble
 
 BEGIN_MS = 1_778_205_600_000  # 2026-05-08 10:00 in Hong Kong
 CODES = [instrument.code for instrument in KNOWN[:20]]
+MANY = [f"HK.{number:05d}" for number in range(1, 61)]
 SETTLED_S = 5.0
 TAKEN_OVER_S = LEASE_S + 1.5  # the lease, the look that finds it gone, and the way
 Act = Callable[["Desk"], Awaitable[None]]
@@ -57,16 +59,19 @@ class Post:
 class Desk:
     """Publishers on one tape, each with a gateway of its own over one market."""
 
-    def __init__(self) -> None:
+    def __init__(self, codes: Sequence[str]) -> None:
         self.clock = VirtualClock(BEGIN_MS)
-        self.market = FixedMarket(KNOWN)
+        self.market = FixedMarket(instruments_of(codes))
         self.client = fake_redis(now_s=self.clock.now_s)
         self.posts: list[Post] = []
 
-    async def open(self, name: str, user: int) -> Post:
+    async def open(self, name: str, user: int, *, with_snapshots: bool = False) -> Post:
         """Start a publisher on a new gateway that `user` is logged in to."""
         gateway = InMemoryGateway(self.market, self.clock.now_s, login_user_id=user)
-        bench, stop = assemble(self.client, gateway, self.clock, name=name, address=f"{name}:1"), asyncio.Event()
+        bench = assemble(
+            self.client, gateway, self.clock, name=name, address=f"{name}:1", with_snapshots=with_snapshots
+        )
+        stop = asyncio.Event()
         post = Post(name, gateway, bench, asyncio.create_task(bench.publisher.run(stop)), stop)
         self.posts.append(post)
         return post
@@ -75,6 +80,13 @@ class Desk:
         """Show one buyer."""
         buyer = BrokerItem("UBS", BuySellType.NET_BUY, net_vol, 10.0, float(net_vol), net_vol * 10.0)
         self.market.show_table(TopTenBrokers(code, True, self.clock.now_ms() // 1000, (buyer,)))
+
+    def suspend(self, code: str, *, is_suspended: bool = True) -> None:
+        """Its quote says that it does not trade, or that it does again."""
+        quote = Quote(
+            code, self.clock.now_s(), is_suspended, 9.9, 10.0, 10.1, 9.8, 10.0, 0.1, volume=1_000, turnover=1e4
+        )
+        self.market.show_quote(quote)
 
     async def events(self, code: str) -> list[Any]:
         """All of `code`, in order."""
@@ -94,12 +106,12 @@ class Desk:
         return [e.data.state for e in events if e.kind == "status" and (e.data.scope, e.data.name) == (scope, name)]
 
 
-def play(act: Act) -> None:
+def play(act: Act, codes: Sequence[str] = CODES) -> None:
     """Run `act`, with all codes watched."""
 
     async def main() -> None:
-        desk = Desk()
-        for code in CODES:
+        desk = Desk(codes)
+        for code in codes:
             desk.show(code, 100)
             await WatchList(desk.client, KEYS).add_missing(code)
         await act(desk)
@@ -162,20 +174,22 @@ def test_promises_are_kept_over_a_death() -> None:
 
     async def act(desk: Desk) -> None:
         one, two = [await desk.open(name, user) for user, name in enumerate(("one", "two"), 1)]
-        for code in CODES[:6]:
+        pinned = MANY[:6]
+        for code in pinned:
             await one.bench.watch.add(code, Want(max_staleness_s=10.0))
-        await desk.clock.sleep(60)
-        assert [len(post.codes & set(CODES[:6])) for post in (one, two)] == [3, 3]
+        await desk.clock.sleep(120)
+        assert [len(post.codes & set(pinned)) for post in (one, two)] == [3, 3]
         since_s = desk.clock.now_s()
         await one.die()
         await desk.clock.sleep(60)
-        assert max(desk.longest_gap_s(code, since_s) for code in CODES[:6]) <= 10 + TAKEN_OVER_S
+        assert max(desk.longest_gap_s(code, since_s) for code in pinned) <= 10 + TAKEN_OVER_S
         await desk.open("one", 1)
         since_s = desk.clock.now_s()
         await desk.clock.sleep(60)
-        assert max(desk.longest_gap_s(code, since_s) for code in CODES[:6]) <= 10 + 2
+        assert max(desk.longest_gap_s(code, since_s) for code in pinned) <= 10 + 2
+        assert max(desk.longest_gap_s(code, since_s) for code in MANY) > 20  # whose others are not promised
 
-    play(act)
+    play(act, MANY)
 
 
 def test_one_that_leaves_hands_over_at_once() -> None:
@@ -203,7 +217,7 @@ def test_a_gateway_that_is_gone_leaves_its_codes_to_others() -> None:
         assert one.codes == its  # a short loss moves nothing
         await desk.clock.sleep(9)
         assert (one.codes, two.codes) == (frozenset(), frozenset(CODES))
-        assert {peer.publisher: peer.polls_per_s > 0 for peer in await live_publishers(desk.client, KEYS)} == {
+        assert {peer.publisher: peer.can_poll for peer in await live_publishers(desk.client, KEYS)} == {
             "one": False,
             "two": True,
         }
@@ -319,5 +333,101 @@ def test_a_budget_that_is_held_leaves_its_codes_to_others() -> None:
         assert (one.codes, two.codes) == (frozenset(), frozenset(CODES))
         await desk.clock.sleep(30)
         assert one.codes == its
+
+    play(act)
+
+
+@pytest.mark.parametrize("what", ["a foreign key", "a damaged book"])
+def test_a_code_whose_book_cannot_be_used_stops_no_others(what: str) -> None:
+    """It is told, and polled once its book can be; whoever has it polls all the rest."""
+
+    async def act(desk: Desk) -> None:
+        code = CODES[7]
+        if what == "a foreign key":
+            await desk.client.set(KEYS.book(code), "no hash")
+        else:
+            await desk.client.hset(KEYS.book(code), "epoch", "nonsense")
+        posts = [await desk.open(name, user) for user, name in enumerate(("one", "two"), 1)]
+        await desk.clock.sleep(60)
+        assert [post.running.done() for post in posts] == [False, False]
+        assert posts[0].codes | posts[1].codes == set(CODES) - {code}
+        assert {answer.code for post in posts for answer in post.gateway.answers} == set(CODES) - {code}
+        assert await desk.statuses("code", code) == ["suspended"]
+        await desk.client.delete(KEYS.book(code))
+        await desk.clock.sleep(30)
+        assert [event.kind for event in await desk.events(code)] == ["baseline"]
+        assert await desk.statuses("code", code) == ["suspended", "recovered"]
+
+    play(act)
+
+
+def test_a_halted_code_stays_halted_when_it_moves() -> None:
+    """Nothing is said of it, and no poll is spent; it recovers when it trades again, with whomever it is."""
+
+    async def act(desk: Desk) -> None:
+        one, two = [await desk.open(name, user, with_snapshots=True) for user, name in enumerate(("one", "two"), 1)]
+        await desk.clock.sleep(30)
+        code = min(one.codes)
+        desk.suspend(code)
+        await desk.clock.sleep(30)
+        assert await desk.statuses("code", code) == ["suspended"]
+        asked = len(two.gateway.answers)
+        await one.leave()
+        await desk.clock.sleep(60)
+        assert two.codes == set(CODES)
+        assert await desk.statuses("code", code) == ["suspended"]
+        assert code not in {answer.code for answer in two.gateway.answers[asked:]}
+        desk.suspend(code, is_suspended=False)
+        await desk.clock.sleep(10)
+        assert await desk.statuses("code", code) == ["suspended", "recovered"]
+
+    play(act)
+
+
+def test_a_halt_that_nobody_confirms_is_not_believed_for_long() -> None:
+    """Who takes the code over may have no rights to volumes: it is polled as any other."""
+
+    async def act(desk: Desk) -> None:
+        one = await desk.open("one", 1, with_snapshots=True)
+        await desk.clock.sleep(30)
+        desk.suspend(CODES[0])
+        await desk.clock.sleep(30)
+        await one.leave()
+        two = await desk.open("two", 2, with_snapshots=True)
+        two.gateway.rules.snapshot_codes = 0
+        await desk.clock.sleep(120)
+        assert CODES[0] in {answer.code for answer in two.gateway.answers}
+
+    play(act)
+
+
+def test_a_gateway_that_answers_with_failures_alone_leaves_its_codes_to_others() -> None:
+    """Its account has lost its rights: the other one has all codes, and they recover there."""
+
+    async def act(desk: Desk) -> None:
+        one, two = [await desk.open(name, user) for user, name in enumerate(("one", "two"), 1)]
+        await desk.clock.sleep(60)
+        for code in CODES:
+            one.gateway.misbehaviour.fail_code(code, "no rights to broker lists")
+        await desk.clock.sleep(120)
+        assert (one.codes, two.codes) == (frozenset(), frozenset(CODES))
+        suspended = [code for code in CODES if "suspended" in await desk.statuses("code", code)]
+        for code in suspended:
+            assert (await desk.statuses("code", code))[-1] == "recovered"
+
+    play(act)
+
+
+def test_of_two_with_one_name_the_one_that_ends_says_nothing() -> None:
+    """The other one is as alive as before: it keeps all codes."""
+
+    async def act(desk: Desk) -> None:
+        one, two = [await desk.open("twin", 1) for _ in range(2)]
+        await desk.clock.sleep(30)
+        assert one.codes == two.codes == set(CODES)
+        await one.leave()
+        await desk.clock.sleep(20)
+        assert two.codes == set(CODES)
+        assert await desk.statuses("publisher", "twin") == ["joined", "joined"]
 
     play(act)

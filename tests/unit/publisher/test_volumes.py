@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from brokertape.gateway.values import DELISTED, SecuritySnapshot
-from brokertape.publisher.volumes import News, Volumes
+from brokertape.gateway.values import SecuritySnapshot
+from brokertape.publisher.volumes import Volumes
 
 FIRST = SecuritySnapshot("HK.00700", "Tencent", 100, 400.0, 1_000, 4e5, False, 1, None)
 
@@ -11,7 +11,7 @@ FIRST = SecuritySnapshot("HK.00700", "Tencent", 100, 400.0, 1_000, 4e5, False, 1
 def test_a_volume_that_rose_is_a_trade() -> None:
     """The first one says nothing, and one that is lower is only older."""
     volumes = Volumes()
-    said = [bool(volumes.take([replace(FIRST, volume=volume)]).traded) for volume in (5, 5, 7, 6, 7, 9)]
+    said = [bool(volumes.take([replace(FIRST, volume=volume)])) for volume in (5, 5, 7, 6, 7, 9)]
     assert said == [False, False, True, False, False, True]
 
 
@@ -20,21 +20,13 @@ def test_after_a_rest_a_volume_begins_anew() -> None:
     volumes = Volumes()
     volumes.take([replace(FIRST, volume=9)])
     volumes.rest()
-    said = [bool(volumes.take([replace(FIRST, volume=volume)]).traded) for volume in (9, 0, 0, 3, 2, 4)]
+    said = [bool(volumes.take([replace(FIRST, volume=volume)])) for volume in (9, 0, 0, 3, 2, 4)]
     assert said == [False, False, False, True, False, True]
-
-
-def test_a_halt_is_said_once_and_so_is_its_end() -> None:
-    """Suspended or delisted, whichever comes first."""
-    volumes = Volumes()
-    suspended, delisted = replace(FIRST, is_suspended=True), replace(FIRST, sec_status=DELISTED)
-    news = [volumes.take([one]) for one in (suspended, delisted, suspended, FIRST, FIRST)]
-    assert news == [News(halted=["HK.00700"]), News(), News(), News(resumed=["HK.00700"]), News()]
 
 
 def test_a_code_that_left_begins_anew() -> None:
     """Whatever it had traded by then."""
     volumes = Volumes()
-    volumes.take([replace(FIRST, is_suspended=True)])
+    volumes.take([FIRST])
     volumes.keep(["HK.00005"])
-    assert volumes.take([replace(FIRST, volume=9)]) == News()
+    assert volumes.take([replace(FIRST, volume=9)]) == []

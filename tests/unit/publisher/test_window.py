@@ -73,7 +73,9 @@ def test_a_share_keeps_a_slower_pace() -> None:
     """Half of an account's requests are three in 5.7 s."""
     pace = Pace()
     pace.share = 0.5
-    assert sends(pace, 31)[30] == pytest.approx(57)
+    sent = sends(pace, 31)
+    assert sent[30] == pytest.approx(57)
+    assert all(later - earlier >= 1.3 for earlier, later in pairwise(sent[2:]))
 
 
 def sends(pace: Pace, count: int, now: float = 0.0) -> list[float]:

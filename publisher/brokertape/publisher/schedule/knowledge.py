@@ -126,7 +126,7 @@ class Knowledge:
         if entry.trades is not None:
             entry.trades.see(asked_at)
 
-    def seen(self, entry: Entry, seen_at: float, now: float) -> None:
+    def take_over(self, entry: Entry, seen_at: float, now: float) -> None:
         """The list of a code that nobody follows yet was seen at `seen_at`, before it was one of these."""
         entry.asked_at = entry.seen_at = min(seen_at, now)
         entry.rate.active_at = self.activity.read(now) - self.activity.speed * (now - entry.seen_at)

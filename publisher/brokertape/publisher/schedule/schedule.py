@@ -96,10 +96,10 @@ class Schedule:
         entry.max_staleness_s = max_staleness_s
         return True
 
-    def seen(self, code: str, seen_at: float, now: float) -> None:
+    def take_over(self, code: str, seen_at: float, now: float) -> None:
         """`code`, just added, was polled at `seen_at`, by another or in another life: it is no new one."""
         if (entry := self._entries.get(code)) is not None:
-            self._knowledge.seen(entry, seen_at, now)
+            self._knowledge.take_over(entry, seen_at, now)
 
     def remove(self, code: str) -> None:
         """Ask no more for `code`; the result of a poll in flight is ignored."""
@@ -229,7 +229,7 @@ class Schedule:
 
     def _capped(self, free: Free, now: float) -> str | None:
         """Two rounds of what promises leave."""
-        interval_s = self._interval_s / (1 - self._share_promised())
+        interval_s = self._interval_s / (1 - min(self._share_promised(), MOST_PROMISED))
         cap_s = CAP_ROUNDS * len(self._entries) * interval_s
         deadlines = (
             (entry.capped_by(cap_s, QUIET_CAPS * cap_s, self._awake_since), code) for code, entry in free.items()

@@ -147,7 +147,7 @@ def test_a_code_that_others_have_seen_is_asked_when_its_age_says_so() -> None:
     assert [code for _, code in drive(schedule, 2)] == CODES[:2]
     for code, seen_at in ((CODES[2], -5.0), (CODES[3], 1.5)):
         schedule.add(code)
-        schedule.seen(code, seen_at, 2.0)
+        schedule.take_over(code, seen_at, 2.0)
     assert [code for _, code in drive(schedule, 4, start=100.0)] == [CODES[2], CODES[0], CODES[1], CODES[3]]
 
 
@@ -158,7 +158,7 @@ def test_a_code_seen_elsewhere_teaches_by_all_the_time_since() -> None:
         schedule = Schedule(CODES[:1], 1.0)
         drive(schedule, 1)
         schedule.add(CODES[1])
-        schedule.seen(CODES[1], seen_at, 60.0)
+        schedule.take_over(CODES[1], seen_at, 60.0)
         assert schedule.pick(61.0) is not None
         for code in CODES[:2]:
             schedule.result(code, 61.0, changed=True, rows=3)
@@ -171,7 +171,7 @@ def test_its_promise_counts_from_when_it_was_seen() -> None:
     schedule = Schedule(CODES[:3], 1.0)
     drive(schedule, 3)
     schedule.add(CODES[3], 10.0)
-    schedule.seen(CODES[3], -6.0, 3.0)
+    schedule.take_over(CODES[3], -6.0, 3.0)
     assert schedule.pick(3.0) == CODES[3]
 
 
@@ -180,5 +180,6 @@ def test_the_budget_may_change_while_it_runs() -> None:
     schedule = Schedule(CODES, 1.0, {}, {CODES[0]: 10.0})
     assert schedule.add(CODES[1], 5.0)
     schedule.budget_per_s = 0.2
-    assert not schedule.add(CODES[1], 5.0)
     assert schedule.budget_per_s == 0.2
+    assert schedule.pick(0.0) is not None  # although for a moment more is promised than there is
+    assert not schedule.add(CODES[1], 5.0)
