@@ -25,7 +25,7 @@ from support.publishing import assemble
 
 KEYS = Keys()
 WEDNESDAY, HALF_DAY = date(2026, 5, 6), date(2026, 5, 7)
-BEGIN_S = market_moment(WEDNESDAY, 9 * 3600 - 60)
+BEGIN_S = market_moment(WEDNESDAY, 9 * 3600 - 120)  # all codes are seen before the lists empty
 END_S = market_moment(HALF_DAY, 13 * 3600)
 CODES = [instrument.code for instrument in KNOWN[:8]]
 FAILING, RESTATED, ADDED, REMOVED = CODES[1], CODES[0], "HK.00941", CODES[3]
