@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from brokertape.gateway.port import Gateway
 from brokertape.publisher.account import Account
-from brokertape.publisher.budget import Budget, MemoryBudgetStore
+from brokertape.publisher.budget import Budget, BudgetStore, MemoryBudgetStore, RedisBudgetStore
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.commit import BookStore
 from brokertape.publisher.feed import Feed
@@ -67,14 +67,21 @@ def assemble(
     timeout_s: float = 5.0,
     intervals: Intervals | None = None,
     with_snapshots: bool = False,
+    shares_window: bool = False,
 ) -> Bench:
-    """A publisher on budgets in memory. Market snapshots are of use only where volumes move with the lists."""
+    """A publisher whose budget is in memory, or a window in Redis that its account shares on a tape that existed.
+
+    Market snapshots are of use only where volumes move with the lists.
+    """
     pace = Pace(3, limit.window_s * 0.095)
-    budget = Budget(MemoryBudgetStore(clock, limit, timeout_s), clock, limit, timeout_s, pace)
+    account = Account(client, KEYS, gateway, address=address)
+    store: BudgetStore = MemoryBudgetStore(clock, limit, timeout_s)
+    if shares_window:
+        store = RedisBudgetStore(client, KEYS, account.polls_key, limit, timeout_s, tape_existed=True)
+    budget = Budget(store, clock, limit, timeout_s, pace)
     poller = Poller(gateway, BookStore(client, KEYS), clock, source="/opend/test")
     schedule = Schedule(budget_per_s=limit.requests / limit.span_s())
     watch = WatchList(client, KEYS)
-    account = Account(client, KEYS, gateway, address=address)
     leases = MutableLeases(client, KEYS, account, publisher=name)
     signal = VolumeSignal(schedule, clock)
     looks = Budget(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import fakeredis
 import pytest
 
 from brokertape.gateway.values import BrokerItem, BuySellType, TopTenBrokers
@@ -62,14 +63,21 @@ class Desk:
     def __init__(self, codes: Sequence[str]) -> None:
         self.clock = VirtualClock(BEGIN_MS)
         self.market = FixedMarket(instruments_of(codes))
-        self.client = fake_redis(now_s=self.clock.now_s)
+        self.server = fakeredis.FakeServer()
+        self.client = fake_redis(self.server, self.clock.now_s)
         self.posts: list[Post] = []
 
-    async def open(self, name: str, user: int, *, with_snapshots: bool = False) -> Post:
+    async def open(self, name: str, user: int, *, with_snapshots: bool = False, shares_window: bool = False) -> Post:
         """Start a publisher on a new gateway that `user` is logged in to."""
         gateway = InMemoryGateway(self.market, self.clock.now_s, login_user_id=user)
         bench = assemble(
-            self.client, gateway, self.clock, name=name, address=f"{name}:1", with_snapshots=with_snapshots
+            self.client,
+            gateway,
+            self.clock,
+            name=name,
+            address=f"{name}:1",
+            with_snapshots=with_snapshots,
+            shares_window=shares_window,
         )
         stop = asyncio.Event()
         post = Post(name, gateway, bench, asyncio.create_task(bench.publisher.run(stop)), stop)
@@ -429,5 +437,59 @@ def test_of_two_with_one_name_the_one_that_ends_says_nothing() -> None:
         await desk.clock.sleep(20)
         assert two.codes == set(CODES)
         assert await desk.statuses("publisher", "twin") == ["joined", "joined"]
+
+    play(act)
+
+
+def test_a_new_account_takes_its_part_once_it_may_ask() -> None:
+    """What was asked there before nobody knows, so nothing is for 30 s: until then the others poll its codes."""
+
+    async def act(desk: Desk) -> None:
+        one = await desk.open("one", 1, shares_window=True)
+        await desk.clock.sleep(60)
+        two = await desk.open("two", 2, shares_window=True)
+        since_s = desk.clock.now_s()
+        await desk.clock.sleep(29)
+        assert (one.codes, two.codes) == (frozenset(CODES), frozenset())
+        await desk.clock.sleep(SETTLED_S)
+        assert (len(one.codes), len(two.codes)) == (10, 10)
+        assert max(desk.longest_gap_s(code, since_s) for code in CODES) < 25
+
+    play(act)
+
+
+def test_a_pause_of_all_moves_nothing() -> None:
+    """A Redis that was restarted makes every account pause: nobody could do for the others what they cannot."""
+
+    async def act(desk: Desk) -> None:
+        one = await desk.open("one", 1, shares_window=True)
+        await desk.clock.sleep(1.7)  # not in step
+        two = await desk.open("two", 2, shares_window=True)
+        await desk.clock.sleep(60)
+        parts, seen = (one.codes, two.codes), set()
+        setattr(desk.server, "run_id", "a" * 40)  # noqa: B010 - mypy knows no such attribute
+        for _ in range(450):
+            await desk.clock.sleep(0.1)
+            seen.add((one.codes, two.codes))
+        assert seen == {parts}
+        await desk.clock.sleep(30)
+        assert all(len(events) == 2 for events in [await desk.events(code) for code in CODES])
+
+    play(act)
+
+
+def test_two_on_one_account_spend_one_window_evenly() -> None:
+    """Thirty in thirty seconds together, no two bursts of both and then a long silence."""
+
+    async def act(desk: Desk) -> None:
+        posts = [await desk.open(name, 7, shares_window=True) for name in ("one", "two")]
+        await desk.clock.sleep(120)
+        since_s = desk.clock.now_s()
+        await desk.clock.sleep(300)
+        sent = sorted(a.sent_ms / 1000 - since_s for post in posts for a in post.gateway.answers)
+        sent = [at for at in sent if at > 0]
+        assert 297 <= len(sent) <= 302
+        assert all(later - earlier > 30 for earlier, later in zip(sent, sent[30:], strict=False))
+        assert max(later - earlier for earlier, later in pairwise(sent)) < 5
 
     play(act)
