@@ -131,3 +131,13 @@ async def test_a_restart_finds_no_twin_in_the_dead(
     assert await again.end()
     assert caplog.records == []
     assert await live_publishers(any_redis, KEYS) == []
+
+
+async def test_who_renews_tells_a_flushed_redis_what_the_account_is_called(any_redis: redis.asyncio.Redis) -> None:
+    """Else somebody who starts anew calls it something else, and one user has two windows."""
+    accounts = KEYS.private("accounts")
+    one = Leases(any_redis, KEYS, Account(any_redis, KEYS, Gateway(7), address="x:1"), publisher="p")
+    await one.renew(1.0, can_poll=True)
+    await any_redis.flushall()
+    await one.renew(1.0, can_poll=True)
+    assert await any_redis.hget(accounts, "7") == b"x:1"
