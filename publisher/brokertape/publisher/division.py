@@ -40,10 +40,9 @@ def divide(wants: Mapping[str, Want], shares: Mapping[str, float]) -> dict[str, 
         return {}
     owners: dict[str, str] = {}
     most_promised_per_s = MOST_PROMISED * max(shares.values())
-    loads = {code: _load(want, most_promised_per_s) for code, want in wants.items()}
-    for load in Load:
-        demands = {code: _demand(wants[code], load) for code in sorted(wants) if loads[code] is load}
-        owners |= _spread(demands, shares)
+    loads = {code: _load(want, most_promised_per_s) for code, want in sorted(wants.items())}
+    for kind in Load:
+        owners |= _spread({code: demand for code, (load, demand) in loads.items() if load is kind}, shares)
     return owners
 
 
@@ -86,17 +85,14 @@ class Division:
         return self._shares.get(self._publisher, of_account)
 
 
-def _load(want: Want, most_promised_per_s: float) -> Load:
-    """A promise that nobody could keep is none."""
+def _load(want: Want, most_promised_per_s: float) -> tuple[Load, float]:
+    """Its kind, and what it takes: a promise polls a second, without one a code is polled as the root of its weight.
+
+    A promise that nobody could keep is none.
+    """
     if want.max_staleness_s is not None and 1 / want.max_staleness_s <= most_promised_per_s:
-        return Load.PROMISED
-    return Load.HEAVY if want.weight > USUAL_WEIGHT else Load.USUAL
-
-
-def _demand(want: Want, load: Load) -> float:
-    """Polls a second that its promise takes; without one a code is polled as the root of its weight."""
-    is_promised = load is Load.PROMISED and want.max_staleness_s is not None
-    return 1 / want.max_staleness_s if is_promised and want.max_staleness_s else math.sqrt(want.weight)
+        return Load.PROMISED, 1 / want.max_staleness_s
+    return Load.HEAVY if want.weight > USUAL_WEIGHT else Load.USUAL, math.sqrt(want.weight)
 
 
 def _spread(demands: Mapping[str, float], shares: Mapping[str, float]) -> dict[str, str]:
