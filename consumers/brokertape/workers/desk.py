@@ -57,11 +57,14 @@ class Desk(Generic[E]):
         return self._suspects > 0
 
     async def has_room(self, within_s: float) -> bool:
-        """Whether half of what may be in hand is free, or becomes so in time: reads are to be large."""
-        if self.room <= self._settings.prefetch // 2:
+        """Whether half of what may be in hand is free, or becomes so in time.
+
+        Half, so that reads are large, and that there is enough in hand to be handled while the next ones are decoded.
+        """
+        if not self._is_half_free:
             self._has_room.clear()
             await is_set_within(self._has_room, within_s)
-        return self.room > self._settings.prefetch // 2
+        return self._is_half_free
 
     async def look_again(self, within_s: float) -> None:
         """Until there may be something to deliver again: a suspect was put down, or the time is over."""
@@ -140,8 +143,12 @@ class Desk(Generic[E]):
         if self._suspects and (suspects := _suspects_among(entries)):
             self._suspects -= suspects
             self._suspect_gone.set()
-        if self.room > self._settings.prefetch // 2:
+        if self._is_half_free:
             self._has_room.set()
+
+    @property
+    def _is_half_free(self) -> bool:
+        return 2 * self.room >= self._settings.prefetch
 
 
 def _suspects_among(entries: Sequence[Entry]) -> int:

@@ -17,6 +17,7 @@ from brokertape.workers.storage.errors import (
     UnsupportedDatabase,
     WrongSchema,
 )
+from brokertape.workers.storage.schema import closes
 from brokertape.workers.storage.sqlite import database_path
 from support import tape_database
 
@@ -52,6 +53,30 @@ def test_any_other_database_is_one_clear_line(database: str) -> None:
         database_path(database)
     assert "secret" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+async def test_an_sqlite_that_is_too_old_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any file is made."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
+    with pytest.raises(UnsupportedDatabase, match=r"writing needs 3\.32 or newer"):
+        await open_and_close(tmp_path / "t.db")
+    assert not (tmp_path / "t.db").exists()
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 63, 64, 65, 511, 512, 513, 1100])
+async def test_records_are_stored_once_however_many_come_at_once(database_url: str, count: int) -> None:
+    """Some again, some twice in one go: what is new is counted, and each is there with its own values."""
+    records = [(f"HK.{number:05}", "2026-05-08", f"e{number}", number) for number in range(count)]
+    async with open_database(database_url) as database:
+        async with database.begin() as connection:
+            first = await database.insert_new(connection, closes, records[: count // 3])
+        async with database.begin() as connection:
+            second = await database.insert_new(connection, closes, [*records, *records[count // 2 :]])
+        assert (first, second) == (count // 3, count - count // 3)
+        async with database.begin() as connection:
+            await database.replace(connection, closes, [(*record[:2], "again", None) for record in records[1:]])
+    rows = [tuple(row.values()) for row in tape_database.query(database_url, "SELECT * FROM closes ORDER BY code")]
+    assert rows == records[:1] + [(*record[:2], "again", None) for record in records[1:]]
 
 
 async def test_a_new_file_is_private_and_in_wal_mode(tmp_path: Path) -> None:
