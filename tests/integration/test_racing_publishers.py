@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from brokertape.cli.redis_server import RedisServer
-from support.stand import CODES, LIMIT, kill, stand, stop
+from support.stand import CODES, LIMIT, REST_TIMEOUT_S, Stand, kill, stand, stop
 from support.tape_checker import faults, final_faults, read_answers, read_tape
+from support.waiting import until
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
@@ -95,9 +96,9 @@ async def test_a_limiter_set_to_31_is_caught(redis_server: RedisServer, short_di
     """The check that finds no violation elsewhere finds them here."""
     async with stand(short_dir, redis_server) as place:
         greedy = await place.start_publisher("greedy", "--limit", "31")
-        await place.polls(100)
+        # Thirty of its 31 take nearly the whole window: one that a busy machine holds up breaks no limit.
+        await until(lambda: place.gateway.violations(LIMIT, place.window_s), timeout_s=120)
         await kill(greedy)
-        assert place.gateway.violations(LIMIT, place.window_s) > 0
 
 
 async def test_the_checker_sees_what_is_planted(redis_server: RedisServer, short_dir: Path) -> None:
@@ -130,16 +131,33 @@ async def test_a_redis_that_dies_and_returns_costs_nothing(redis_server: RedisSe
     async with stand(short_dir, redis_server) as place:
         publisher = await place.start_publisher("p")
         await place.polls(4 * len(CODES))
+        await until_begun(place, epochs=1)
+        acknowledged = ids_of(place)
         redis_server.kill()
-        before = len(place.gateway.received_s)
         await asyncio.sleep(1)
         redis_server.start()
-        acknowledged = {event["id"] for events in read_tape(place.client).values() for event in events}
-        assert len(acknowledged) >= before - 30  # all but what was in flight or unchanged
+        assert acknowledged <= ids_of(place)
         await place.polls(4 * len(CODES))
+        await until_begun(place, epochs=2)
         await place.come_to_rest()
         await stop(publisher)
         place.check(least_events=4 * len(CODES))
-        for events in read_tape(place.client).values():
-            reasons = [event["data"].get("reason") for event in events if event["data"].get("reason")]
-            assert reasons == ["first_seen", "server_changed"]
+        assert reasons(place) == {code: ["first_seen", "server_changed"] for code in CODES}
+
+
+def ids_of(place: Stand) -> set[str]:
+    """The ids of all events on the tape."""
+    return {event["id"] for events in read_tape(place.client).values() for event in events}
+
+
+async def until_begun(place: Stand, *, epochs: int) -> None:
+    """Until every code has begun so many; on a busy machine one may fail, and is asked again after a minute."""
+    async with asyncio.timeout(REST_TIMEOUT_S):
+        while min(len(reasons(place).get(code, ())) for code in CODES) < epochs:
+            await place.polls(len(CODES))
+
+
+def reasons(place: Stand) -> dict[str, list[str]]:
+    """Code → why each of its epochs began."""
+    told = {code: [event["data"].get("reason") for event in events] for code, events in read_tape(place.client).items()}
+    return {code: [reason for reason in of_code if reason] for code, of_code in told.items()}

@@ -19,7 +19,7 @@ from support.waiting import until
 
 pytestmark = pytest.mark.server
 
-BACK_WITHIN_S = 15.0
+BACK_WITHIN_S = 17.0  # three of them until the Sentinels take the master for dead
 
 
 @pytest.fixture
@@ -74,19 +74,19 @@ async def test_sentinels_that_do_not_answer_are_passed_over(trio: SentinelTrio) 
     """One that is gone and one that stands still cost less than the time of a command; none at all is unavailable."""
     trio.sentinels[0].kill()
     trio.sentinels[1].pause()
-    async with client_of(trio.url) as client:
+    async with client_of(trio.url, command_timeout_s=4.0) as client:
         await write(client, "v")
     trio.sentinels[2].pause()
-    async with client_of(trio.url) as client:
+    async with client_of(trio.url, command_timeout_s=4.0) as client:
         began = time.monotonic()
         with pytest.raises(StoreUnavailable, match=f"no Sentinel named the master of '{SERVICE}'"):
             await write(client, "v")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 7  # at a whole command each, the two would take eight
 
 
 async def test_a_sentinel_that_is_behind_leads_no_one_to_a_replica(trio: SentinelTrio) -> None:
     """What it names is asked for its role."""
-    master = trio.master()
+    master = trio.known_master()
     (replica_port,) = (port for port, server in trio.servers.items() if server is not master)
     (master_port,) = (port for port, server in trio.servers.items() if server is master)
     for number, sentinel in enumerate(trio.sentinels):
@@ -113,14 +113,14 @@ async def test_the_sentinels_may_have_a_password_of_their_own(short_dir: Path, r
 
 async def test_publishing_goes_on_over_a_failover(trio: SentinelTrio, short_dir: Path) -> None:
     """The same process; the tape of the new master has no gap, duplicate or altered row within an epoch."""
-    (new,) = (server for server in trio.servers.values() if server is not trio.master())
+    master = trio.known_master()
+    (new,) = (server for server in trio.servers.values() if server is not master)
     with closing(sync_redis.Redis(unix_socket_path=str(new.socket))) as reader:
         async with before_redis(short_dir, reader, trio.url, Trap(), 3.0) as place:
             publisher = await place.start_publisher("p1")
             await place.polls(40)
-            trio.kill_master()
-            trio_master = await asyncio.to_thread(trio.wait_for_failover, next(iter(trio.servers.values())))
-            assert trio_master is new
+            assert trio.kill_master() is master
+            assert await asyncio.to_thread(trio.wait_for_failover, master) is new
             written = place.events()
             await until(lambda: place.events() >= written + 2 * len(CODES), timeout_s=60)
             assert publisher.returncode is None

@@ -23,7 +23,7 @@ port {port}
 bind 127.0.0.1
 dir {directory}
 sentinel monitor {service} 127.0.0.1 {master_port} 2
-sentinel down-after-milliseconds {service} 1000
+sentinel down-after-milliseconds {service} 3000
 sentinel failover-timeout {service} 3000
 """
 
@@ -94,17 +94,21 @@ class SentinelTrio:
 
     def kill_master(self) -> RedisServer:
         """kill -9 the master. Returns it, to be started again perhaps."""
-        server = self.master()
-        assert server is not None
+        server = self.known_master()
         server.kill()
+        return server
+
+    def known_master(self, *, after: RedisServer | None = None) -> RedisServer:
+        """The master, another one than `after`, once all that answer agree on it: on a busy machine one may be slow."""
+        deadline = time.monotonic() + FAILOVER_TIMEOUT_S
+        while (server := self.master()) in (None, after):
+            _give_up_after(deadline, FAILOVER_TIMEOUT_S)
+        assert server is not None
         return server
 
     def wait_for_failover(self, old: RedisServer) -> RedisServer:
         """Until another server than `old` is master. Returns it."""
-        _wait(lambda: self.master() not in (None, old), FAILOVER_TIMEOUT_S)
-        new = self.master()
-        assert new is not None
-        return new
+        return self.known_master(after=old)
 
     def wait_until_redundant(self) -> None:
         """Until the replica has caught up, and every Sentinel knows it and the other two."""
@@ -159,6 +163,11 @@ def _ask(client: Any, *command: str) -> Any:
 def _wait(condition: Callable[[], bool], timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {timeout_s:.0f} s")
-        time.sleep(0.05)
+        _give_up_after(deadline, timeout_s)
+
+
+def _give_up_after(deadline: float, timeout_s: float) -> None:
+    """Pause before the next look; fail loudly when there has been time enough."""
+    if time.monotonic() > deadline:
+        raise TimeoutError(f"not within {timeout_s:.0f} s")
+    time.sleep(0.05)

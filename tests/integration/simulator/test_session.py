@@ -120,7 +120,7 @@ async def test_logins_are_refused_until_somebody_logs_in() -> None:
 async def test_a_connection_without_heartbeat_is_cut() -> None:
     """Who sends KeepAlive stays, who only asks is cut."""
     async with (
-        GatewayServer(simulator_settings(keep_alive_timeout_s=0.5)) as server,
+        GatewayServer(simulator_settings(keep_alive_timeout_s=2.0)) as server,
         opened(server.port) as alive,
         opened(server.port) as silent,
     ):
@@ -155,7 +155,7 @@ async def test_one_connection_too_many_is_closed() -> None:
 async def test_a_restart_drops_everybody_and_refuses_them_while_it_is_down() -> None:
     """Afterwards the same port answers, with another session."""
     async with GatewayServer(simulator_settings()) as server, opened(server.port) as client:
-        restart = asyncio.create_task(server.restart(down_s=0.2))
+        restart = asyncio.create_task(server.restart(down_s=1.0))
         with pytest.raises(EOFError):
             await client.frame()
         with pytest.raises(ConnectionError):

@@ -1,5 +1,6 @@
 """A tape in memory and one in a real server: the same to a subscription."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -141,5 +142,8 @@ async def test_what_is_asked_for_is_known_while_it_runs(place: Place) -> None:
     await place.push(place.factory.baseline())
     async with listening(subscribe(place.source(), CODE, weight=2)) as listener:
         await listener.told("state")
+        async with asyncio.timeout(10):
+            while not await place.wanted():  # asked beside the reading, not before it
+                await asyncio.sleep(0.01)
         assert await place.wanted() == {CODE: 2.0}
     assert await place.wanted() == {}

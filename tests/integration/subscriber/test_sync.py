@@ -134,10 +134,12 @@ def test_events_wait_for_who_asks(tape: Tape) -> None:
         seqs = []
         wait_until(lambda: subscription.counts.updates == 5)
         assert subscription.book(CODE) is None
-        while (event := subscription.next(timeout=0.5)) is not None:
+        for _ in range(5):
+            event = subscription.next(timeout=10)
             assert isinstance(event, Update)
             seqs.append(event.event.data.seq)
             assert (subscription.position or {})["codes"] == {CODE: [tape.factory.epoch, seqs[-1]]}
+        assert subscription.next(timeout=0.5) is None
     assert seqs == [1, 2, 3, 4, 5]
 
 

@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +68,13 @@ name = "hook"
 kind = "webhook"
 url = "{url}"
 secret_file = "{secret}"
-timeout = 0.5
+timeout = 3
 per_minute = 100000
 """
 CODES = 6
 BROKERS = ("UBS", "HSBC", "Citi")
 LONGEST_BEGINNING_S = 1.0
+LEASE_S = 3.0  # of a worker that nobody kills: a stall of the machine is not to cost it its leases
 
 
 @dataclass
@@ -150,7 +151,9 @@ async def alerting(
 ) -> AsyncIterator[AlertCounts]:
     """A worker inside the block, stopped in good order after it; its counts."""
     stop, counts = asyncio.Event(), AlertCounts()
-    task = asyncio.create_task(alert(alert_process.settings(url, rules, consumer, late_after_s), stop, counts))
+    given = alert_process.settings(url, rules, consumer, late_after_s)
+    given = replace(given, worker=replace(given.worker, lease_s=LEASE_S))
+    task = asyncio.create_task(alert(given, stop, counts))
     try:
         yield counts
     finally:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import NamedTuple
 
 import pytest
@@ -181,9 +182,12 @@ async def test_more_workers_share_the_partitions(real_redis: redis.asyncio.Redis
     keys = await create_tape(real_redis)
     workers = [a_worker(real_redis, keys, Recorder(), quick(name, ordered=True)) for name in ("a", "b", "c")]
     async with running(workers[0]), running(workers[1]), running(workers[2]):
-        await until(lambda: sorted(len(worker.state.owned or ()) for worker in workers) == [4, 6, 6])
-        owned = [partition for worker in workers for partition in worker.state.owned or ()]
-        assert sorted(owned) == list(range(16))
+        await until(lambda: are_shared([worker.state.owned or () for worker in workers]))
+
+
+def are_shared(owned: Sequence[Sequence[int]]) -> bool:
+    """Whether all partitions are, each with one worker and none with more than its part."""
+    return sorted(map(len, owned)) == [4, 6, 6] and sorted(chain(*owned)) == list(range(16))
 
 
 async def test_a_lost_lease_cuts_the_handler_short(redis_server: RedisServer, client: redis.asyncio.Redis) -> None:

@@ -473,13 +473,13 @@ async def test_what_takes_long_is_not_taken_over(real_redis: redis.asyncio.Redis
             await goes_on.wait()
             await super().__call__(batch)
 
-    slow = a_worker(real_redis, keys, Slow(), quick("slow", min_idle_ms=200))
-    other = a_worker(real_redis, keys, recorder := Recorder(), quick("other", min_idle_ms=200))
+    slow = a_worker(real_redis, keys, Slow(), quick("slow", min_idle_ms=1000))
+    other = a_worker(real_redis, keys, recorder := Recorder(), quick("other", min_idle_ms=1000))
     async with running(slow):
         await until(lambda: slow.state.calls)
         async with running(other):
             await until(lambda: other.state.pending.get(keys.partition("HK.00700")) == 1)
-            await asyncio.sleep(0.5)  # more than twice the time after which it would be abandoned
+            await asyncio.sleep(2.5)  # more than twice the time after which it would be abandoned
         goes_on.set()
         await until(lambda: slow.counts.handled == 1)
     assert recorder.batches == []

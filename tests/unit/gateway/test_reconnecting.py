@@ -21,7 +21,7 @@ from support.scripted_gateway import Call, ScriptedGateway
 from support.waiting import until
 
 TOP_TEN = ProtoId.QOT_GET_TOP_TEN_BUY_SELL_BROKERS
-SHORT_S = 0.05
+SHORT_S = 0.3  # of a gateway that answers at once, on a busy machine
 
 
 async def _lose_link(gateway: ScriptedGateway) -> None:

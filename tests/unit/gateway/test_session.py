@@ -29,7 +29,7 @@ from support.scripted_gateway import Call, ScriptedGateway
 from support.waiting import until
 
 TOP_TEN = ProtoId.QOT_GET_TOP_TEN_BUY_SELL_BROKERS
-SHORT_S = 0.05
+SHORT_S = 0.3  # of a gateway that answers at once, on a busy machine
 
 
 def _ignore(_: Push) -> None:
@@ -79,7 +79,7 @@ async def test_nobody_listening_fails_to_connect_with_the_systems_reason(gateway
 async def test_a_silent_gateway_times_out_on_init_connect(gateway: ScriptedGateway) -> None:
     """The connection stands, nothing comes."""
     gateway.openings.append(says.silent)
-    with pytest.raises(RequestTimeout, match=r"INIT_CONNECT within 0\.05 s"):
+    with pytest.raises(RequestTimeout, match=r"INIT_CONNECT within 0\.3 s"):
         async with _session(gateway, request_timeout_s=SHORT_S):
             pass
     await until(lambda: not gateway.open_connections)
@@ -119,7 +119,7 @@ async def test_a_timeout_ends_the_session(gateway: ScriptedGateway) -> None:
         await asyncio.sleep(0)  # `first` has been sent
         session._exchange._request_timeout_s = 60  # `second` is not due with it
         second = asyncio.create_task(_ask(session))
-        with pytest.raises(RequestTimeout, match=r"QOT_GET_TOP_TEN_BUY_SELL_BROKERS within 0\.05 s"):
+        with pytest.raises(RequestTimeout, match=r"QOT_GET_TOP_TEN_BUY_SELL_BROKERS within 0\.3 s"):
             await first
         with pytest.raises(LinkLost, match="before the reply"):
             await second

@@ -19,16 +19,16 @@ from support.budget_load import spend, violations, virtual_budget
 from support.fake_redis import fake_redis
 from support.windows import fixed_window
 
-QUICK = Limit(requests=3, window_s=0.2)
+QUICK = Limit(requests=3, window_s=1.0)  # a server that flushes every write to a busy disk is given that much
 KEYS = Keys()
 WINDOW = fixed_window(KEYS.budget("a"))
-PAST = Lane(headroom=1, quiet_s=0.1)  # of QUICK: two in 0.2 s, 0.105 s apart
+PAST = Lane(headroom=1, quiet_s=0.5)  # of QUICK: two in 1 s, 0.505 s apart
 MakeStore = Callable[[float], BudgetStore]
 
 
 @pytest.fixture(params=["memory", "redis"])
 def make_store(request: pytest.FixtureRequest, any_redis: redis.asyncio.Redis) -> MakeStore:
-    """A window of three in 0.2 s, whose unanswered requests count from a given timeout."""
+    """A window of three in 1 s, whose unanswered requests count from a given timeout."""
 
     def make(timeout_s: float) -> BudgetStore:
         if request.param == "memory":
@@ -45,7 +45,7 @@ async def test_a_window_grants_its_slots_and_tells_the_wait(make_store: MakeStor
     for name in "abc":
         await store.settle(name)
     waits = [await store.reserve("d", 0.0) for _ in range(3)]
-    assert all(0 < wait_s <= 0.211 for wait_s in waits)
+    assert all(0 < wait_s <= 1.011 for wait_s in waits)
     await asyncio.sleep(waits[-1] + 0.002)
     assert await store.reserve("d", 0.0) == 0
 
@@ -70,9 +70,9 @@ async def test_past_days_leave_the_headroom(make_store: MakeStore) -> None:
     """With two of three slots taken they wait until only one is; live takes the third."""
     store = make_store(9.0)
     await store.reserve("a", 0.0, PAST)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(0.52)
     await store.reserve("b", 0.0, PAST)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(0.52)
     assert await store.reserve("c", 0.0, PAST) > 8
     assert await store.reserve("d", 0.0) == 0
 
@@ -81,7 +81,7 @@ async def test_past_days_leave_evenly_spread(make_store: MakeStore) -> None:
     """So their slots come back evenly too, and live that wakes up never waits for a whole window."""
     store = make_store(0.0)
     assert await store.reserve("a", 0.0, PAST) == 0
-    assert 0.05 < await store.reserve("b", 0.0, PAST) <= 0.106
+    assert 0.25 < await store.reserve("b", 0.0, PAST) <= 0.506
 
 
 async def test_past_days_rest_while_live_has_work(make_store: MakeStore) -> None:
@@ -89,11 +89,11 @@ async def test_past_days_rest_while_live_has_work(make_store: MakeStore) -> None
     store = make_store(0.0)
     assert await store.reserve("a", 0.0) == 0
     assert await store.reserve("p", 0.0, PAST) == 0
-    await asyncio.sleep(0.22)
+    await asyncio.sleep(1.02)
     for name in "bcde":
         await store.reserve(name, 0.0)
-    assert 0.05 < await store.reserve("q", 0.0, PAST) <= 0.1
-    await asyncio.sleep(0.22)
+    assert 0.25 < await store.reserve("q", 0.0, PAST) <= 0.5
+    await asyncio.sleep(1.02)
     assert await store.reserve("q", 0.0, PAST) == 0
 
 
@@ -117,7 +117,7 @@ async def test_a_window_that_only_waits_is_not_lost(any_redis: redis.asyncio.Red
     """A past day that stands back takes nothing off the window, which emptied would look lost."""
     store = RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, 0.0, tape_existed=True)
     await store.reserve("a", 0.0)
-    await asyncio.sleep(0.22)
+    await asyncio.sleep(1.02)
     for name in "ab":
         await store.reserve(name, 0.0)
     await any_redis.zadd(KEYS.budget("a"), {"a": 1, "b": 1})
@@ -140,10 +140,10 @@ async def test_a_lost_window_pauses_once_for_one_window(
 ) -> None:
     """Key gone while a tape exists: nobody knows what was sent, so all wait one window, and only once."""
     store = RedisBudgetStore(any_redis, KEYS, WINDOW, QUICK, 0.0, tape_existed=True)
-    assert 0 < await store.reserve("a", 0.0) <= 0.21
+    assert 0 < await store.reserve("a", 0.0) <= 1.01
     assert store.is_pausing
-    assert 0 < await store.reserve("a", 0.0) <= 0.21
-    await asyncio.sleep(0.22)
+    assert 0 < await store.reserve("a", 0.0) <= 1.01
+    await asyncio.sleep(1.02)
     assert await store.reserve("a", 0.0) == 0
     assert not store.is_pausing
     assert caplog.text.count("was lost") == 1
@@ -222,11 +222,10 @@ async def test_what_a_refusal_teaches_is_kept_for_all_and_over_restarts(any_redi
     for refusals in (1, 2, *range(3, 12)):
         store = RedisBudgetStore(any_redis, KEYS, fixed_window(window), QUICK, 0.0, tape_existed=False)
         await store.settle("refused", hold_s=0.001)
-        for name in "abc":
-            await any_redis.zadd(window, {name: await now_ms(any_redis)})
         learnt_s = min(0.25 * refusals, 2.0)
         for own_s in (0.0, 0.1, learnt_s):
-            assert QUICK.span_s(learnt_s) - 0.1 < await store.reserve("d", own_s) <= QUICK.span_s(learnt_s)
+            await any_redis.zadd(window, dict.fromkeys("abc", await now_ms(any_redis)))
+            assert QUICK.span_s(learnt_s) - 0.2 < await store.reserve("d", own_s) <= QUICK.span_s(learnt_s)
         assert await store.reserve("d", 3.0) > QUICK.span_s(2.9)
     [marker] = [key async for key in any_redis.scan_iter("*server")]
     await any_redis.hset(marker, "guard_at", await now_ms(any_redis) - 7 * 86_400_000)
