@@ -15,6 +15,7 @@ from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.schedule_store import ScheduleStore
 from brokertape.publisher.service import Intervals, Publisher
 from brokertape.publisher.snapshots import SNAPSHOT_LIMIT, SNAPSHOT_PACE, Snapshots
+from brokertape.publisher.stores import Stores
 from brokertape.publisher.volume_signal import VolumeSignal
 from brokertape.publisher.watch import WatchList
 from brokertape.publisher.why import WhyStore
@@ -94,14 +95,16 @@ def assemble(
         poller=poller,
         budget=budget,
         schedule=schedule,
-        schedule_store=ScheduleStore(client, KEYS),
-        why_store=WhyStore(client, KEYS),
         signal=signal,
         sources=[Snapshots(gateway, looks, signal, schedule, clock)] if with_snapshots else (),
-        watch=watch,
-        leases=leases,
-        feed=Feed(client, KEYS, clock, publisher=name, source="/opend/test"),
-        trimmer=Trimmer(client, KEYS, Retention()),
+        stores=Stores(
+            watch=watch,
+            leases=leases,
+            feed=Feed(client, KEYS, clock, publisher=name, source="/opend/test"),
+            learned=ScheduleStore(client, KEYS),
+            why=WhyStore(client, KEYS),
+            trimmer=Trimmer(client, KEYS, Retention()),
+        ),
         clock=clock,
         intervals=intervals,
     )

@@ -26,6 +26,7 @@ from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.schedule_store import ScheduleStore
 from brokertape.publisher.service import Publisher
 from brokertape.publisher.snapshots import SNAPSHOT_LIMIT, SNAPSHOT_PACE, Snapshots
+from brokertape.publisher.stores import Stores
 from brokertape.publisher.volume_signal import VolumeSignal, VolumeSource
 from brokertape.publisher.watch import WatchList, open_tape
 from brokertape.publisher.why import WhyStore
@@ -86,7 +87,6 @@ def assemble(
     keys, clock = settings.redis.keys, SystemClock()
     address = settings.gateway.address
     source = f"/opend/{address}"
-    watch = WatchList(redis, keys)
     schedule = Schedule(
         budget_per_s=settings.budget.limit / limit_of(settings.budget).span_s(),
         heartbeat_s=settings.publish.heartbeat_s,
@@ -110,12 +110,14 @@ def assemble(
         schedule=schedule,
         signal=signal,
         sources=sources,
-        schedule_store=ScheduleStore(redis, keys),
-        why_store=WhyStore(redis, keys),
-        watch=watch,
-        leases=Leases(redis, keys, account, publisher=settings.publish.publisher),
-        feed=Feed(redis, keys, clock, publisher=settings.publish.publisher, source=source),
-        trimmer=Trimmer(redis, keys, Retention(**settings.retention.model_dump())),
+        stores=Stores(
+            watch=WatchList(redis, keys),
+            leases=Leases(redis, keys, account, publisher=settings.publish.publisher),
+            feed=Feed(redis, keys, clock, publisher=settings.publish.publisher, source=source),
+            learned=ScheduleStore(redis, keys),
+            why=WhyStore(redis, keys),
+            trimmer=Trimmer(redis, keys, Retention(**settings.retention.model_dump())),
+        ),
         clock=clock,
     )
 

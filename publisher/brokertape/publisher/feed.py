@@ -1,5 +1,6 @@
 """What concerns the whole feed: status events and watermarks."""
 
+import logging
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
@@ -17,6 +18,9 @@ from brokertape.tape.events import (
 from brokertape.tape.keys import Keys, check_name
 from brokertape.tape.market_time import rfc3339
 
+logger = logging.getLogger("brokertape.publisher.feed")
+
+TROUBLES = ("suspended", "refused")  # states of a code that it can recover from
 FEED_MAX_ENTRIES = 10_000  # ten hours of watermarks of one publisher, trimmed in whole nodes
 PUBLISHER_KNOWN_MS = 86_400_000
 
@@ -78,6 +82,12 @@ class Feed:
             await self._add(event)
             await self._client.hset(self._keys.status, f"{scope}|{name}", encode_entry(event)["payload"])
         self._states[scope, name] = state
+
+    async def trouble(self, code: str, state: str, reason: str) -> None:
+        """Say, in the log too, that `code` is in one of TROUBLES, and why; once per change of state."""
+        if self.state_of("code", code) != state:
+            logger.warning("%s %s: %s", code, state, reason)
+            await self.status("code", code, state, reason)
 
     def state_of(self, scope: StatusScope, name: str) -> str | None:
         """The state last said of `name` by this publisher."""

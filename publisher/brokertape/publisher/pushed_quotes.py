@@ -9,7 +9,14 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-from brokertape.gateway.errors import GatewayError, LinkError, QuotaExhausted, Refused, UnsubscribedTooSoon
+from brokertape.gateway.errors import (
+    GatewayError,
+    LinkError,
+    QuotaExhausted,
+    Refused,
+    UnknownCode,
+    UnsubscribedTooSoon,
+)
 from brokertape.gateway.values import BasicQuote, SubscriptionQuota
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.schedule import Schedule
@@ -94,6 +101,8 @@ class PushedQuotes:
             return  # it is subscribed again with the next session, and chosen again in a minute
         except QuotaExhausted as error:
             logger.info("somebody else took the quota for pushed quotes: %s", error)
+        except UnknownCode as error:  # it refuses all of them; by the next time a poll of it has failed
+            logger.warning("pushed quotes are chosen again in %.0f s: %s", CHOOSE_EVERY_S, error)
         except Refused as error:
             logger.warning("no pushed quotes for %.0f min: %s", REFUSED_PAUSE_S / 60, error)
             self._chosen_at = now + REFUSED_PAUSE_S - CHOOSE_EVERY_S
@@ -119,6 +128,7 @@ class PushedQuotes:
         worth = {
             view.code: view.weight * view.changes_per_h * (WORTH_MORE if view.code in subscribed else 1.0)
             for view in self._schedule.views(self._clock.monotonic_s())
-            if not view.is_halted or view.code in subscribed  # who else would tell that it trades again
+            # A halted one stays: who else would tell that it trades again?
+            if view.code in subscribed or not (view.is_halted or view.failures)
         }
         return frozenset(sorted(worth, key=lambda code: (-worth[code], code))[:room])

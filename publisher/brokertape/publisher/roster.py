@@ -9,13 +9,13 @@ from brokertape.publisher.budget import Budget
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.complaints import Complaints
 from brokertape.publisher.division import Division
-from brokertape.publisher.feed import Feed
+from brokertape.publisher.halts import HALTED
 from brokertape.publisher.interest import MOST_MEMBERS
-from brokertape.publisher.leases import Leases
 from brokertape.publisher.poll import Poller
 from brokertape.publisher.schedule import Schedule
+from brokertape.publisher.stores import Stores
 from brokertape.publisher.volume_signal import VolumeSignal
-from brokertape.publisher.watch import Wanted, WatchList
+from brokertape.publisher.watch import Wanted
 from brokertape.tape.errors import DecodeError, StoreRefused
 from brokertape.tape.market_time import trading_date_of
 from brokertape.tape.want import Want
@@ -24,7 +24,6 @@ logger = logging.getLogger("brokertape.publisher.roster")
 
 MOST_REFUSED_TOLD = 100  # names asked for by subscribers that are no codes: a flood of them is not repeated on the feed
 MOST_NAMED = 10  # codes of one line of the log
-HALTED = "it does not trade: it is asked again when it does"
 HALT_BELIEVED_S = 15.0  # of a code that another publisher called halted, until our own look at volumes
 SEEN_LATELY_MS = 300_000  # a code that was polled so lately is taken over with its age; else it is a new one
 
@@ -33,14 +32,11 @@ class Roster:
     """Keeps the schedule's codes what they should be.
 
     Args:
-        watch: What is wanted.
-        leases: Who is alive.
-        publisher: Who we are among them.
-        polls_per_s: How many our account has room for.
-        budget: From which they are spent.
+        name: Who we are among the publishers.
+        budget: What they are polled from. Its account has room for what `schedule` begins with.
         schedule: Whose codes.
         poller: Reads the books of codes that are new.
-        feed: Is told what cannot be polled.
+        stores: What is wanted, who is alive, and who is told what cannot be polled.
         clock: The schedule's.
         complaints: Where troubles are logged.
         signal: Who hears when a halted code trades again; None if nobody does.
@@ -49,26 +45,21 @@ class Roster:
     def __init__(
         self,
         *,
-        watch: WatchList,
-        leases: Leases,
-        publisher: str,
-        polls_per_s: float,
+        name: str,
         budget: Budget,
         schedule: Schedule,
         poller: Poller,
-        feed: Feed,
+        stores: Stores,
         clock: Clock,
         complaints: Complaints,
         signal: VolumeSignal | None,
     ) -> None:
-        self._watch = watch
-        self._leases = leases
-        self._division = Division(publisher)
-        self._polls_per_s = polls_per_s
+        self._division = Division(name)
         self._budget = budget
+        self._polls_per_s = schedule.budget_per_s
         self._schedule = schedule
         self._poller = poller
-        self._feed = feed
+        self._stores = stores
         self._clock = clock
         self._complaints = complaints
         self._signal = signal
@@ -81,8 +72,8 @@ class Roster:
             await self._look()
 
     async def _look(self) -> None:
-        wanted = await self._watch.wanted()
-        ours = self._division.part(wanted.wants, await self._leases.read())
+        wanted = await self._stores.watch.wanted()
+        ours = self._division.part(wanted.wants, await self._stores.leases.read())
         await self._tell_refused(wanted)
         self._let_go(sorted(self._schedule.codes - ours.keys()))
         await self._take_all({code: want for code, want in ours.items() if code not in self._schedule.codes})
@@ -102,7 +93,7 @@ class Roster:
             logger.info("no longer polls %s", _some(codes))
         for code in codes:
             self._schedule.remove(code)
-            self._feed.forget("code", code)
+            self._stores.feed.forget("code", code)
             self._complaints.forget(f"promise of {code}")
 
     async def _take_all(self, new: Mapping[str, Want]) -> None:
@@ -113,14 +104,15 @@ class Roster:
             try:
                 await self._take(code, new[code])
             except (StoreRefused, DecodeError) as error:  # its own trouble: the others are polled all the same
-                await self._feed.status("code", code, "suspended", f"what is stored of it cannot be used: {error}")
+                reason = f"what is stored of it cannot be used: {error}"
+                await self._stores.feed.status("code", code, "suspended", reason)
                 self._complaints.complain(f"book of {code}", error)
             else:
                 self._complaints.content(f"book of {code}")
 
     async def _take(self, code: str, want: Want) -> None:
         # Whoever polled it may have left it in trouble, from which it recovers here.
-        reason = await self._feed.recall("code", code)
+        reason = await self._stores.feed.recall("code", code)
         await self._poller.prepare(code)
         self._schedule.add(code, want.max_staleness_s, want.weight)
         now, now_s = self._clock.now_ms(), self._clock.monotonic_s()
@@ -149,7 +141,7 @@ class Roster:
         for name, reason in ours.items():
             if name in told or name in wanted.watched.refused or len(told) < MOST_REFUSED_TOLD:
                 told.add(name)
-                await self._feed.status("code", name, "refused", reason)
+                await self._stores.feed.status("code", name, "refused", reason)
         self._complaints.warn(
             "names that are no codes",
             not ours.keys() <= told,

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from brokertape.gateway.errors import GatewayError, QuotaExhausted, Refused
+from brokertape.gateway.errors import GatewayError, QuotaExhausted, Refused, UnknownCode
 from brokertape.gateway.values import BasicQuote, SubscriptionQuota
 from brokertape.publisher.pushed_quotes import CHOOSE_EVERY_S, REFUSED_PAUSE_S, YOUNGEST_S, PushedQuotes
 from brokertape.publisher.schedule import Schedule
@@ -21,6 +21,7 @@ class Desk:
     quota: int = 3
     since: dict[str, float] = field(default_factory=dict)
     refuse: GatewayError | None = None
+    unknown: frozenset[str] = frozenset()
     is_connected: bool = True
     asked: int = 0
 
@@ -34,6 +35,8 @@ class Desk:
         self.asked += 1
         if self.refuse is not None:
             raise self.refuse
+        if not self.unknown.isdisjoint(codes):
+            raise UnknownCode(-1, "unknown stock")
         assert len(self.since.keys() | set(codes)) <= self.quota
         self.since |= {code: self.clock.monotonic_s() for code in codes if code not in self.since}
 
@@ -152,5 +155,19 @@ def test_a_refusal_is_waited_out() -> None:
         place.desk.refuse = None
         await place.pass_time(CHOOSE_EVERY_S)
         assert place.desk.quote_codes == set(CODES[:3])
+
+    play(act)
+
+
+def test_a_code_that_the_gateway_does_not_have_costs_the_others_a_minute() -> None:
+    """It refuses all of them; once a poll of it has failed it takes nobody's place."""
+
+    async def act(place: Place) -> None:
+        place.desk.unknown = frozenset(CODES[:1])
+        await place.pass_time(2)
+        assert place.desk.quote_codes == set()
+        place.schedule.failed(CODES[0], place.clock.monotonic_s(), 600.0)
+        await place.pass_time(CHOOSE_EVERY_S)
+        assert place.desk.quote_codes == set(CODES[1:4])
 
     play(act)

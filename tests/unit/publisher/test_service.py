@@ -399,10 +399,10 @@ def test_a_poll_of_a_halted_code_does_not_say_that_it_has_recovered() -> None:
         schedule.halt(CODES[0])
         publisher._hear(News(halted=[CODES[0]]))
         await scene.clock.sleep(3)
-        await publisher._learn(CODES[0], Seen(changed_rows=0))
+        await publisher._polling._learn(CODES[0], Seen(changed_rows=0))
         assert [state for state, _ in await scene.statuses(CODES[0])] == ["suspended"]
         schedule.halt(CODES[0], is_halted=False)
-        await publisher._learn(CODES[0], Seen(changed_rows=0))
+        await publisher._polling._learn(CODES[0], Seen(changed_rows=0))
         assert [state for state, _ in await scene.statuses(CODES[0])] == ["suspended", "recovered"]
 
     play(act)
