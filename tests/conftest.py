@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,9 @@ from support.servers import server_program
 EXAMPLES = int(os.environ.get("BROKERTAPE_TEST_EXAMPLES", "60"))
 hypothesis.settings.register_profile("brokertape", deadline=None, derandomize=True, max_examples=EXAMPLES)
 hypothesis.settings.load_profile("brokertape")
+
+# Whoever runs us in the background of a script has us ignore Ctrl-C, and what tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
