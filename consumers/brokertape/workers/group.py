@@ -45,6 +45,19 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Next:
+    """Entries that nobody was given before, and the id of the oldest that any member holds, those included."""
+
+    entries: Sequence[Entry]
+    oldest_held: str | None
+
+    @property
+    def is_next(self) -> bool:
+        """Whether nothing older than `entries` is held by anybody."""
+        return self.oldest_held is None or (bool(self.entries) and self.oldest_held == self.entries[0].entry_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """How many entries were taken over, and the ids of those that were trimmed before anybody handled them."""
 
@@ -139,6 +152,23 @@ class Group:
             reply: Any = await self._client.xreadgroup(
                 self._name, self._consumer, dict[Any, Any](after), count=count, block=block_ms
             )
+        return self._entries(reply)
+
+    async def read_next(self, partition: int, count: int, block_ms: int) -> Next:
+        """As `read_new`, of one partition, and in the same round trip what is pending of it, whoever holds it."""
+        stream = self._streams[partition].name
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.xreadgroup(self._name, self._consumer, {stream: ">"}, count=count, block=block_ms)
+        pipeline.xpending_range(stream, self._name, "-", "+", 1)
+        with _group_errors():
+            results = await run_pipeline(self._client, pipeline, raise_on_error=False)
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+        reply, oldest = results
+        return Next(self._entries(reply), oldest[0]["message_id"].decode() if oldest else None)
+
+    def _entries(self, reply: Any) -> list[Entry]:
         streams: dict[bytes, list[tuple[bytes, dict[bytes, bytes] | None]]] = dict(reply)
         return [
             Entry(self._partitions[stream], entry_id.decode(), fields or {}, 1)

@@ -113,7 +113,12 @@ class OrderedLane(Generic[E]):
             return
         lanes = self._group.partitions if self._settings.undivided else max(1, len(self._state.owned or ()))
         size = max(1, min(self._settings.batch_size, self._settings.prefetch // lanes))
-        await self._settle(await self._group.read_new([self._partition], size, block_ms))
+        found = await self._group.read_next(self._partition, size, block_ms)
+        if found.is_next:
+            await self._settle(found.entries)
+        else:
+            # A worker that was frozen as it asked was given them after its lease had ended: they come before these.
+            await self._take_over(min_idle_ms=0)
 
     async def _try_again(self, stop: asyncio.Event) -> None:
         """Deliver the oldest of what is pending once more; what failed alone, and after its pause."""

@@ -41,13 +41,14 @@ async def cluster(cluster_url: str) -> AsyncIterator[RedisCluster]:
     await client.aclose()
 
 
-async def test_every_partition_is_read_and_acknowledged(cluster: RedisCluster) -> None:
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_every_partition_is_read_and_acknowledged(cluster: RedisCluster, ordered: bool) -> None:
     """Sixteen partitions over three masters, each on a lane of its own."""
     keys = await create_tape(cluster)
     code_in = {keys.partition(code): code for code in (f"HK.{number:05}" for number in range(999))}
     assert code_in.keys() == {*range(16)}
     factories = [TapeFactory(code) for code in code_in.values()]
-    worker = a_worker(cluster, keys, recorder := Recorder())
+    worker = a_worker(cluster, keys, recorder := Recorder(), quick(ordered=ordered))
     events = [event for factory in factories for event in factory.day(3)]
     async with running(worker):
         await publish(cluster, keys, events)

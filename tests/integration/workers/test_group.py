@@ -107,12 +107,13 @@ async def test_the_dead_letters_are_bounded(any_redis: redis.asyncio.Redis, grou
     assert await any_redis.xlen(KEYS.dead(0, GROUP)) <= 150
 
 
-@pytest.mark.parametrize("call", ["read", "pending", "claim", "move"])
+@pytest.mark.parametrize("call", ["read", "read in order", "pending", "claim", "move"])
 async def test_a_lost_group_has_one_name(any_redis: redis.asyncio.Redis, group: Group, call: str) -> None:
     """Whichever call finds it gone."""
     await any_redis.flushall()
     calls = {
         "read": group.read_new([0], 1, 10),
+        "read in order": group.read_next(0, 1, 10),
         "pending": group.pending(0),
         "claim": group.claim(0, 0),
         "move": group.move(0, "0-0"),

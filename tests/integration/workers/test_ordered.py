@@ -214,6 +214,34 @@ async def test_a_lost_lease_cuts_the_handler_short(redis_server: RedisServer, cl
     assert worker.counts.leases_lost == keys.partitions
 
 
+@pytest.mark.parametrize("late", [1, 2, 3])
+async def test_what_was_given_to_a_frozen_worker_too_late_comes_first(
+    real_redis: redis.asyncio.Redis, late: int
+) -> None:
+    """One that is frozen as it asks asks when it goes on, after its lease: the owner takes over what it was given."""
+    keys, factory = await create_tape(real_redis), TapeFactory()
+    events = [factory.baseline(), *(factory.change() for _ in range(3))]
+    await publish(real_redis, keys, events[:1])
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    class Waiting(Recorder):
+        async def __call__(self, batch: Sequence[Delivery]) -> None:
+            began.set()
+            await go_on.wait()
+            await super().__call__(batch)
+
+    handler = Waiting()
+    async with running(a_worker(real_redis, keys, handler, quick(ordered=True, min_idle_ms=60_000))):
+        await began.wait()
+        await publish(real_redis, keys, events[1 : 1 + late])
+        assert await real_redis.xreadgroup(GROUP, "frozen", {keys.tape_of(factory.code): ">"})
+        await publish(real_redis, keys, events[1 + late :])
+        go_on.set()
+        await until(lambda: len(handler.ids) == len(events))
+    assert handler.ids == [event.id for event in events]
+    assert await pending(real_redis, keys, GROUP) == 0
+
+
 async def test_lost_leases_give_rise_to_no_second_owner(real_redis: redis.asyncio.Redis) -> None:
     """Whoever works under one that Redis has forgotten is cut, before anybody is given one; tokens only rise."""
     keys = await create_tape(real_redis)
