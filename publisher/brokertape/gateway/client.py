@@ -95,6 +95,11 @@ class GatewayClient:
         """The codes subscribed, or to be subscribed again with the next session."""
         return self._subscriptions.codes
 
+    @property
+    def pushed_codes(self) -> frozenset[str]:
+        """Those of `quote_codes` that the gateway has taken in this session."""
+        return self._subscriptions.accepted
+
     async def run(self) -> NoReturn:
         """Keep a session until cancelled; once per client. Raises only errors of this side, such as a callback's."""
         await self._link.run()

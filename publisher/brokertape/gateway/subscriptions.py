@@ -8,7 +8,7 @@ from typing import NoReturn
 from google.protobuf.message import Message
 
 from brokertape.gateway import replies, requests
-from brokertape.gateway.errors import Refused, TooManyInFlight
+from brokertape.gateway.errors import Refused, TooManyInFlight, UnknownCode
 from brokertape.gateway.messages import ProtoId
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class QuoteSubscriptions:
         self._ask = ask
         self._new_delays = new_delays
         self._codes: dict[str, None] = {}  # wanted, in the order they came
+        self._missing: set[str] = set()  # of those, what the gateway has not taken again since it may have forgotten
         self._is_stale = asyncio.Event()  # the gateway may have forgotten them
         self._changing = asyncio.Lock()  # else a code could be given back while it is being sent again
 
@@ -36,8 +37,14 @@ class QuoteSubscriptions:
         """The codes subscribed, or to be subscribed again."""
         return frozenset(self._codes)
 
+    @property
+    def accepted(self) -> frozenset[str]:
+        """The codes whose quotes are pushed now."""
+        return frozenset(self._codes.keys() - self._missing)
+
     def restore(self) -> None:
         """Have `keep` send everything again."""
+        self._missing = set(self._codes)
         self._is_stale.set()
 
     async def subscribe(self, codes: Sequence[str]) -> None:
@@ -54,7 +61,7 @@ class QuoteSubscriptions:
                 reply = await self._ask(ProtoId.QOT_SUB, requests.unsubscribe_quotes(batch))
                 replies.subscribed(reply)
                 for code in batch:
-                    self._codes.pop(code, None)
+                    self._drop(code)
 
     async def keep(self) -> NoReturn:
         """Send everything in a new session, and whenever `restore` asks for it.
@@ -83,15 +90,36 @@ class QuoteSubscriptions:
             async with self._changing:
                 wanted = [code for code in batch if code in self._codes]
                 try:
-                    await self._send(wanted)
+                    await self._send_known(wanted)
                 except (Refused, TooManyInFlight) as error:
                     logger.warning("%d quotes not subscribed, next attempt in %.1f s: %s", len(wanted), delay_s, error)
-                    missing += wanted
+                    missing += [code for code in wanted if code in self._missing]
         return missing
+
+    async def _send_known(self, codes: Sequence[str]) -> None:
+        """One unknown code refuses all: the one that is named is dropped or, named or not, what is left of halves."""
+        try:
+            await self._send(codes)
+        except UnknownCode as error:
+            unknown = set(error.codes).intersection(codes) or set(codes if len(codes) == 1 else ())
+            if unknown:
+                logger.warning("no quotes of %s any more: %s", ", ".join(sorted(unknown)), error)
+                for code in unknown:
+                    self._drop(code)
+                await self._send_known([code for code in codes if code not in unknown])
+            else:
+                middle = len(codes) // 2
+                await self._send_known(codes[:middle])
+                await self._send_known(codes[middle:])
 
     async def _send(self, codes: Sequence[str]) -> None:
         if codes:
             replies.subscribed(await self._ask(ProtoId.QOT_SUB, requests.subscribe_quotes(codes)))
+            self._missing -= set(codes)
+
+    def _drop(self, code: str) -> None:
+        self._codes.pop(code, None)
+        self._missing.discard(code)
 
 
 def _batches(codes: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -43,6 +43,10 @@ class QuoteGateway(Protocol):
     def quote_codes(self) -> frozenset[str]:
         """The codes subscribed, or to be subscribed again with the next session."""
 
+    @property
+    def pushed_codes(self) -> frozenset[str]:
+        """Those of them that are pushed now."""
+
     async def subscribe_quotes(self, codes: Sequence[str]) -> None:
         """Have the quotes of `codes` pushed."""
 
@@ -90,7 +94,7 @@ class PushedQuotes:
         """Speak for what is subscribed, and every minute choose again."""
         if not self._gateway.is_connected:
             return
-        self._signal.speak_for(self._gateway.quote_codes & self._schedule.codes, SPOKEN_S)
+        self._signal.speak_for(self._gateway.pushed_codes & self._schedule.codes, SPOKEN_S)
         now = self._clock.monotonic_s()
         if now < self._chosen_at + CHOOSE_EVERY_S:
             return

@@ -17,6 +17,8 @@ from support.waiting import until
 
 CODES = [f"HK.{i:05d}" for i in range(250)]
 YES = quote.QotSubResponse(ret_type=0)
+UNKNOWN = quote.QotSubResponse(ret_type=-1, ret_msg="未知股票 00002")
+UNNAMED = quote.QotSubResponse(ret_type=-1, ret_msg="未知股票")
 NO_QUOTA = quote.QotSubResponse(ret_type=-1, ret_msg="订阅额度不足，订阅失败，已用订阅额度：100/100")
 
 
@@ -27,6 +29,7 @@ class Answers:
         self.requests: list[quote.QotSubC2S] = []
         self.next: deque[Message | Exception] = deque()
         self.has_quota = True
+        self.unknown, self.refusal = "", YES
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -38,6 +41,8 @@ class Answers:
         await asyncio.sleep(0)
         await self.gate.wait()
         usual = YES if self.has_quota or not request.c2s.is_sub_or_un_sub else NO_QUOTA
+        if self.unknown in self.codes()[-1]:
+            return self.refusal
         answer = self.next.popleft() if self.next else usual
         if isinstance(answer, Exception):
             raise answer
@@ -189,3 +194,33 @@ async def test_keeping_ends_with_the_session(
     with pytest.raises(type(error)):
         await subscriptions.keep()
     assert subscriptions.codes == {CODES[0]}
+
+
+async def test_what_a_session_has_not_taken_again_is_not_pushed(
+    subscriptions: QuoteSubscriptions, answers: Answers
+) -> None:
+    """Refused or not yet answered: whoever relies on pushed quotes must know."""
+    await subscriptions.subscribe(CODES[:150])
+    assert subscriptions.accepted == set(CODES[:150])
+    answers.next.extend([YES, NO_QUOTA])
+    answers.has_quota = False
+    async with _kept(subscriptions):
+        await until(lambda: len(answers.requests) > 4)
+        assert subscriptions.accepted == set(CODES[:100])
+        answers.has_quota = True
+        await until(lambda: subscriptions.accepted == subscriptions.codes)
+
+
+@pytest.mark.parametrize(("refusal", "requests"), [(UNKNOWN, 2), (UNNAMED, 7)])
+async def test_a_code_that_is_gone_does_not_keep_the_others_out(
+    subscriptions: QuoteSubscriptions, answers: Answers, refusal: quote.QotSubResponse, requests: int
+) -> None:
+    """Named in the refusal or found by halves, it is dropped: delisted overnight, say."""
+    await subscriptions.subscribe(CODES[:8])
+    answers.requests.clear()
+    answers.unknown, answers.refusal = CODES[2], refusal
+    async with _kept(subscriptions):
+        await until(lambda: len(answers.requests) == requests)
+        await until(lambda: subscriptions.accepted == subscriptions.codes)
+    assert subscriptions.codes == set(CODES[:8]) - {CODES[2]}
+    assert len(answers.requests) == requests

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from brokertape.gateway.errors import GatewayError, QuotaExhausted, Refused, UnknownCode
 from brokertape.gateway.values import BasicQuote, SubscriptionQuota
-from brokertape.publisher.pushed_quotes import CHOOSE_EVERY_S, REFUSED_PAUSE_S, YOUNGEST_S, PushedQuotes
+from brokertape.publisher.pushed_quotes import CHOOSE_EVERY_S, REFUSED_PAUSE_S, SPOKEN_S, YOUNGEST_S, PushedQuotes
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.volume_signal import VolumeSignal
 from brokertape.simulator.virtual_time import VirtualClock, run_virtual
@@ -22,6 +22,7 @@ class Desk:
     since: dict[str, float] = field(default_factory=dict)
     refuse: GatewayError | None = None
     unknown: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
     is_connected: bool = True
     asked: int = 0
 
@@ -29,6 +30,11 @@ class Desk:
     def quote_codes(self) -> frozenset[str]:
         """What is subscribed."""
         return frozenset(self.since)
+
+    @property
+    def pushed_codes(self) -> frozenset[str]:
+        """What the session has taken."""
+        return self.quote_codes - self.lost
 
     async def subscribe_quotes(self, codes: Sequence[str]) -> None:
         """Within the quota."""
@@ -169,5 +175,18 @@ def test_a_code_that_the_gateway_does_not_have_costs_the_others_a_minute() -> No
         place.schedule.failed(CODES[0], place.clock.monotonic_s(), 600.0)
         await place.pass_time(CHOOSE_EVERY_S)
         assert place.desk.quote_codes == set(CODES[1:4])
+
+    play(act)
+
+
+def test_nobody_speaks_for_what_a_new_session_has_not_taken() -> None:
+    """It may refuse what an earlier one had: its trades are not told, so it is polled as if nobody ever had."""
+
+    async def act(place: Place) -> None:
+        await place.pass_time(2)
+        assert place.told.keys() == set(CODES[:3])
+        place.desk.lost = frozenset(CODES[:1])
+        await place.pass_time(SPOKEN_S + 1)
+        assert place.told.keys() == set(CODES[1:3])
 
     play(act)
