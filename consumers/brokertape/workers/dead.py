@@ -10,7 +10,7 @@ from brokertape.tape.connection import RedisClient, Script, store_errors
 from brokertape.tape.errors import InvalidPosition, StoreRefused
 from brokertape.tape.keys import Keys
 from brokertape.tape.start import is_entry_id
-from brokertape.workers.alert_keys import outbox_streams
+from brokertape.workers.alert_keys import AlertKeys, outbox_streams
 from brokertape.workers.channel import HISTORY, TAPE, Stream
 
 _STREAMS: Mapping[str, Callable[[Keys, str], list[Stream]]] = {
@@ -34,6 +34,8 @@ class Fate(Enum):
     """There is no such letter."""
     TRIMMED = auto()
     """Its entry is no longer on the stream: only what the letter says of it is left."""
+    PASSED = auto()
+    """Its group judges by rules, each partition in order, and is beyond it."""
 
 
 _FATES = {b"OK": Fate.REVIVED, b"GONE": Fate.GONE, b"TRIMMED": Fate.TRIMMED}
@@ -89,6 +91,7 @@ class DeadLetters:
 
     def __init__(self, client: RedisClient, keys: Keys, group: str) -> None:
         self._client = client
+        self._keys = keys
         self._group = group
         self._streams = {channel: streams(keys, group) for channel, streams in _STREAMS.items()}
 
@@ -120,6 +123,8 @@ class DeadLetters:
         stream = self._stream(letter_id)
         if stream is None:
             return Fate.GONE
+        if await self._is_judged(letter_id):
+            return Fate.PASSED
         arguments = [self._group, letter_id.letter_id, _REVIVED, _LONG_IDLE_MS]
         try:
             with store_errors():
@@ -136,6 +141,13 @@ class DeadLetters:
             return False
         with store_errors():
             return bool(await self._client.xdel(stream.dead, letter_id.letter_id))
+
+    async def _is_judged(self, letter_id: LetterId) -> bool:
+        """Whether it is of a group that judges by rules: that takes each partition in order and never goes back."""
+        with store_errors():
+            return letter_id.channel == TAPE.name and bool(
+                await self._client.exists(AlertKeys(self._keys, self._group).state)
+            )
 
     def _all(self) -> list[tuple[str, int, Stream]]:
         return [

@@ -161,11 +161,7 @@ class Group:
         pipeline.xreadgroup(self._name, self._consumer, {stream: ">"}, count=count, block=block_ms)
         pipeline.xpending_range(stream, self._name, "-", "+", 1)
         with _group_errors():
-            results = await run_pipeline(self._client, pipeline, raise_on_error=False)
-            for result in results:
-                if isinstance(result, Exception):
-                    raise result
-        reply, oldest = results
+            reply, oldest = await run_pipeline(self._client, pipeline)
         return Next(self._entries(reply), oldest[0]["message_id"].decode() if oldest else None)
 
     def _entries(self, reply: Any) -> list[Entry]:

@@ -4,10 +4,16 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from typing import Any
 
 from brokertape.tape.connection import RedisClient, Script, store_errors
+
+# Goes on while the machine is suspended, as Redis' clock does; systems without one have only the other.
+lease_clock: Callable[[], float] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
 
 _LEASES = Script(resources.files("brokertape.workers").joinpath("leases.lua").read_text())
 
@@ -16,14 +22,14 @@ _LEASES = Script(resources.files("brokertape.workers").joinpath("leases.lua").re
 class Tenure:
     """The time for which a partition is ours, as far as we know.
 
-    `valid_until` lies on this machine's monotonic clock, counted from before the lease was asked for: it ends no
-    later than the lease does, also for a process that was frozen. `token` rises with every change of owner.
+    `valid_until` lies on `lease_clock`, counted from before the lease was asked for: it ends no later than the lease
+    does, also for a process that was frozen. `token` rises with every change of owner.
     """
 
     partition: int
     token: int
     valid_until: float
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = lease_clock
 
     @property
     def left_s(self) -> float:

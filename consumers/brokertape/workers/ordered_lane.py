@@ -116,8 +116,9 @@ class OrderedLane(Generic[E]):
         found = await self._group.read_next(self._partition, size, block_ms)
         if found.is_next:
             await self._settle(found.entries)
-        else:
-            # A worker that was frozen as it asked was given them after its lease had ended: they come before these.
+        elif self._tenure.is_valid:
+            # A worker that was frozen as it asked was given some after its lease had ended: they come before these.
+            await self._group.uncount(found.entries)
             await self._take_over(min_idle_ms=0)
 
     async def _try_again(self, stop: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from brokertape.tape.errors import StoreUnavailable
 from brokertape.tape.tasks import end_tasks
 from brokertape.workers.counts import WorkerCounts, WorkerState
-from brokertape.workers.leases import Grant, Leases, Tenure
+from brokertape.workers.leases import Grant, Leases, Tenure, lease_clock
 
 log = logging.getLogger("brokertape.workers")
 
@@ -90,12 +90,12 @@ class Ownership:
     async def _attend(self, *, takes_more: bool) -> None:
         """Renew and take; a Redis that is away leaves us what we have, until it runs out."""
         given_up = self._ended()
-        asked_at = time.monotonic()
+        asked_at = lease_clock()
         try:
             async with asyncio.timeout(min(self._lease_s / RENEWALS, max(self._left_s, SHORTEST_CALL_S))):
                 grant = await self._leases.attend(given_up, takes_more=takes_more)
         except (StoreUnavailable, TimeoutError) as error:
-            self._state.begin(NO_LEASES, asked_at)
+            self._state.begin(NO_LEASES, time.monotonic())
             log.warning("leases not renewed: %s", str(error) or "no answer in time")
             return
         self._state.end(NO_LEASES)

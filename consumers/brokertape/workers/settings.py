@@ -81,8 +81,9 @@ class WorkerSettings:
             raise ValueError(f"start = {self.start!r}: use {', '.join(get_args(Start))}")
         for name in ("concurrency", "batch_size", "block_ms", "max_attempts", "min_idle_ms", "max_dead"):
             self._check(name, least=1)
-        for name in ("retry_first_s", "retry_most_s", "handler_timeout_s", "upkeep_every_s", "lease_s"):
+        for name in ("retry_first_s", "retry_most_s", "handler_timeout_s", "upkeep_every_s"):
             self._check(name, least=0.001)
+        self._check("lease_s", least=0.5)  # nothing is read in its last fifth of a second
         self._check("prefetch", least=MAX_PARTITIONS)  # one entry a partition, at least, is read at once
         if self.retry_most_s * 1000 >= self.min_idle_ms:
             raise ValueError(

@@ -89,7 +89,8 @@ class Settler(Generic[E]):
 
         Args:
             batch: At most `batch_size` deliveries.
-            may_go_on: Asked right before every call of the handler: whether the partition is still ours.
+            may_go_on: Asked before every call of the handler, and before a failure of it is held against an entry:
+                whether the partition is still ours.
         """
         try:
             failure = await self._handle(batch, may_go_on)
@@ -99,6 +100,8 @@ class Settler(Generic[E]):
             await self._group.acknowledge([delivery.entry for delivery in batch])
             self._counts.handled += len(batch)
             return True
+        if not may_go_on():  # it is the next owner's to blame, who may have it in hand
+            return False
         if len(batch) == 1:
             return await self._blame(batch[0].entry, failure)
         if isinstance(failure, TooSlow):  # one by one each could take as long: they are delivered alone next time
@@ -131,6 +134,8 @@ class Settler(Generic[E]):
                     if isinstance(trouble, SinkBroken):
                         await self._uncount(batch)
                         raise trouble from error
+                    if not may_go_on():
+                        raise NotOurs from error
                     await self._wait_for_sink(batch, trouble, next(delays))
                 else:
                     return None
@@ -138,7 +143,7 @@ class Settler(Generic[E]):
             self._state.end(SINK_AWAY)
 
     async def _uncount(self, batch: Sequence[Delivery[E]]) -> None:
-        """However often a worker is started while its sink is of no use, no entry comes nearer to the dead letters."""
+        """However often a worker ends, or is killed, while its sink is of no use, no entry comes nearer to burial."""
         with suppress(StoreError, GroupLost):
             await self._group.uncount([delivery.entry for delivery in batch])
 
@@ -146,9 +151,8 @@ class Settler(Generic[E]):
         self._state.begin(SINK_AWAY, time.monotonic())
         self._counts.sink_waits += 1
         log.warning("%s; trying the same batch again in %.1f s", error, delay_s)
+        await self._uncount(batch)
         if self._stop.is_set() or await is_set_within(self._stop, delay_s):
-            # However often a worker is started while its sink is away, no entry comes nearer to the dead letters.
-            await self._group.uncount([delivery.entry for delivery in batch])
             raise error
 
     async def _call(self, batch: Sequence[Delivery[E]], may_go_on: Callable[[], bool]) -> None:

@@ -101,7 +101,12 @@ async def run_pipeline(client: RedisClient, pipeline: Any, *, raise_on_error: bo
     Without `raise_on_error` what a command was refused for stands among the results.
     """
     async with asyncio.timeout(getattr(client, "command_timeout_s", None)):
-        return await pipeline.execute(raise_on_error=raise_on_error)
+        results = await pipeline.execute(raise_on_error=False)
+    if raise_on_error:  # not by redis-py: it puts the command before the server's words, which tell failures apart
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+    return results
 
 
 async def server_time_ms(client: RedisClient, key: str) -> int:

@@ -23,8 +23,12 @@ async def run_all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
     One that ends as cancelled without having been cancelled from here has failed, too.
     """
     tasks = [asyncio.create_task(work) for work in works]
+    done: set[asyncio.Task[None]] = set()
+    running = set(tasks)
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        # Not FIRST_EXCEPTION: it waits on when one was cancelled.
+        while running and not any(task.cancelled() or task.exception() for task in done):
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await end_tasks(tasks)
     for task in done:

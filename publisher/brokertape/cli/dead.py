@@ -60,6 +60,8 @@ async def _retry_one(letters: DeadLetters, letter_id: LetterId) -> str | None:
             return None
         case Fate.GONE:
             return "is not there"
+        case Fate.PASSED:
+            return "cannot be tried again: rules judge the tape in order, and have gone on"
         case Fate.TRIMMED:
             return (
                 "cannot be tried again: its entry is no longer on the stream (`brokertape dead show` has its payload)"

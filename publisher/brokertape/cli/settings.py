@@ -247,7 +247,9 @@ class AlertGroup(Group):
     )
     consumer: Name | None = Field(None, description="This worker's name in it; by default host name and process id")
     late_after_s: Positive = Field(60.0, description="Alerts on news older than this are told together, as late")
-    lease_s: Positive = Field(10.0, description="After so long without a sign of life another worker takes over")
+    lease_s: Annotated[float, Field(ge=0.5, allow_inf_nan=False)] = Field(
+        10.0, description="After so long without a sign of life another worker takes over"
+    )
     max_attempts: Count = Field(5, description="Times a sink may refuse one alert before it goes to the dead letters")
     stop_timeout_s: Positive = Field(10.0, description="How long a stop may take")
     endpoint: Annotated[str, AfterValidator(_address)] | None = Field(

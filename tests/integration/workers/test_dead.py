@@ -13,6 +13,7 @@ from brokertape.tape.errors import InvalidPosition, StoreRefused
 from brokertape.tape.events import HistoryEvent
 from brokertape.tape.keys import Keys
 from brokertape.workers import HISTORY, Delivery, MemoryPositions, Worker
+from brokertape.workers.alert_keys import AlertKeys
 from brokertape.workers.dead import DeadLetters, Fate, Letter, LetterId
 from support.commands import run_command
 from support.tape_factory import TapeFactory, create_tape, pending, publish
@@ -74,6 +75,15 @@ async def test_a_letter_whose_entry_is_trimmed_stays(real_redis: redis.asyncio.R
     await real_redis.xdel(keys.tape(letter.id.partition), letter.entry_id)
     letters = DeadLetters(real_redis, keys, GROUP)
     assert await letters.retry(letter.id) is Fate.TRIMMED
+    assert await letters.count() == 1
+
+
+async def test_a_letter_of_a_group_that_judges_stays(real_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """It would be acknowledged unseen: rules never go back."""
+    letter = await a_dead_letter(real_redis, keys, TapeFactory())
+    await real_redis.hset(AlertKeys(keys, GROUP).state, "point", "x")
+    letters = DeadLetters(real_redis, keys, GROUP)
+    assert await letters.retry(letter.id) is Fate.PASSED
     assert await letters.count() == 1
 
 

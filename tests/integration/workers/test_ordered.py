@@ -239,6 +239,7 @@ async def test_what_was_given_to_a_frozen_worker_too_late_comes_first(
         go_on.set()
         await until(lambda: len(handler.ids) == len(events))
     assert handler.ids == [event.id for event in events]
+    assert [one.attempts for one in handler.handled] == [1] + [2] * late + [1] * (3 - late)
     assert await pending(real_redis, keys, GROUP) == 0
 
 

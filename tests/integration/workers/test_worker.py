@@ -14,7 +14,10 @@ from brokertape.tape.errors import TapeMismatch
 from brokertape.tape.events import TapeEvent
 from brokertape.tape.keys import Keys
 from brokertape.tape.tasks import end_tasks
-from brokertape.workers import Delivery, MemoryPositions, SinkBroken, SinkUnavailable
+from brokertape.workers import TAPE, Delivery, MemoryPositions, SinkBroken, SinkUnavailable
+from brokertape.workers.counts import WorkerCounts, WorkerState
+from brokertape.workers.group import Group
+from brokertape.workers.settler import Settler
 from support.tape_factory import TapeFactory, create_tape, dead_letters, pending, publish
 from support.waiting import until
 from support.workers import GROUP, Recorder, a_worker, quick, running
@@ -499,21 +502,70 @@ async def test_names_of_workers_long_gone_are_forgotten(real_redis: redis.asynci
 
 
 @pytest.mark.parametrize("ordered", [False, True], ids=["free", "ordered"])
+@pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
 async def test_restarts_while_the_sink_is_away_bring_no_entry_nearer_to_its_end(
-    real_redis: redis.asyncio.Redis, keys: Keys, ordered: bool
+    real_redis: redis.asyncio.Redis, keys: Keys, ordered: bool, is_killed: bool
 ) -> None:
     """A supervisor may well restart what is unwell, again and again."""
     events = TapeFactory().day(5)
     await publish(real_redis, keys, events)
-    for _ in range(8):
+    for _ in range(12):
         worker = a_worker(real_redis, keys, Recorder(lambda _: SinkUnavailable("away")), quick(ordered=ordered))
-        async with running(worker):
-            await until(lambda worker=worker: worker.counts.sink_waits)  # type: ignore[misc]
+        working = asyncio.create_task(worker.run(stop := asyncio.Event()))
+        await until(lambda worker=worker: worker.counts.sink_waits > is_killed)  # type: ignore[misc]
+        if is_killed:
+            await end_tasks([working])
+        else:
+            stop.set()
+            await working
     worker = a_worker(real_redis, keys, recorder := Recorder(), quick(ordered=ordered))
     async with running(worker):
         await until(lambda: worker.counts.handled == len(events))
     assert await dead_letters(real_redis, keys, GROUP) == []
     assert max(one.attempts for one in recorder.handled) <= 2
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["free", "ordered"])
+async def test_an_acknowledgement_that_is_refused_for_a_while_is_made_later(
+    client: redis.asyncio.Redis, ordered: bool
+) -> None:
+    """Redis takes no writes without a replica, say: the worker waits instead of ending."""
+    keys, events = await create_tape(client), TapeFactory().day(3)
+    await publish(client, keys, events)
+
+    class Refusing(Recorder):
+        async def __call__(self, batch: Sequence[Delivery]) -> None:
+            if not self.batches:
+                await client.config_set("min-replicas-to-write", 1)
+            await super().__call__(batch)
+
+    worker = a_worker(client, keys, Refusing(), quick(ordered=ordered))
+    async with running(worker):
+        await until(lambda: worker.counts.reconnects)
+        await client.config_set("min-replicas-to-write", 0)
+        await until(lambda: worker.counts.handled == len(events))
+    assert await dead_letters(client, keys, GROUP) == []
+
+
+async def test_a_failure_after_the_lease_is_held_against_nobody(real_redis: redis.asyncio.Redis, keys: Keys) -> None:
+    """The entry is the next owner's by then, who may be handling it."""
+    await publish(real_redis, keys, [TapeFactory().baseline()])
+    settings, counts, state = quick(ordered=True, max_attempts=1), WorkerCounts(), WorkerState()
+    group = Group(real_redis, keys, TAPE.streams(keys, GROUP), GROUP, "w1")
+    partition = keys.partition("HK.00700")
+    await group.create(partition, "0-0")
+    is_ours = True
+
+    async def fail(_batch: Sequence[Delivery]) -> None:
+        nonlocal is_ours
+        is_ours = False
+        raise RuntimeError("too late")
+
+    settler = Settler(group, TAPE, fail, settings, counts, state, asyncio.Event())
+    batch = await settler.examine(await group.read_new([partition], 1, 10))
+    assert not await settler.settle(batch, lambda: is_ours)
+    assert (counts.failed, counts.dead) == (0, 0)
+    assert await pending(real_redis, keys, GROUP) == 1
 
 
 async def test_a_sink_that_is_away_is_seen_inside_a_group_of_failures(

@@ -30,6 +30,12 @@ def test_a_limit_is_positive(limit: str) -> None:
         replace(WorkerSettings(group="storage"), **values)
 
 
+def test_a_lease_is_longer_than_the_margin_before_its_end() -> None:
+    """With less, nothing would ever be read."""
+    with pytest.raises(ValueError, match=r"lease_s = 0\.2: use 0\.5 or more"):
+        WorkerSettings(group="storage", lease_s=0.2)
+
+
 def test_the_pause_is_shorter_than_the_time_after_which_others_take_over() -> None:
     """Else a failed entry would go round the group instead of waiting."""
     with pytest.raises(ValueError, match="retry_most_s = 5 must be less than min_idle_ms = 5000"):
