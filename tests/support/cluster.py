@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,38 @@ def three_nodes(directory: Path, program: Path, announced: Sequence[int] | None 
             )
             for number in range(3)
         ]
-        clients = [
-            stack.enter_context(contextlib.closing(redis.Redis(unix_socket_path=str(node.socket)))) for node in nodes
-        ]
+        clients = [stack.enter_context(contextlib.closing(_client(node))) for node in nodes]
         _join(clients, ports)
         yield nodes
+
+
+@contextlib.contextmanager
+def replica_of(master: RedisServer, directory: Path, program: Path) -> Iterator[RedisServer]:
+    """One more node, in step with `master`, which takes its place when it is gone."""
+    port, bus_port = free_ports(2)
+    with (
+        RedisServer(directory, program=program, port=port, arguments=_arguments(bus_port, port)) as node,
+        contextlib.closing(_client(master)) as of_master,
+        contextlib.closing(_client(node)) as client,
+    ):
+        master_id = of_master.execute_command("CLUSTER", "MYID")
+        of_master.execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus_port)
+        _until(lambda: master_id in client.execute_command("CLUSTER", "NODES"), "the node did not join")
+        client.execute_command("CLUSTER", "REPLICATE", master_id)
+        _until(lambda: client.info("replication")["master_link_status"] == "up", "the replica did not catch up")
+        yield node
+
+
+def _client(node: RedisServer) -> Any:
+    return redis.Redis(unix_socket_path=str(node.socket))
+
+
+def _until(condition: Callable[[], object], trouble: str) -> None:
+    deadline = time.monotonic() + FORMING_TIMEOUT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(trouble)
+        time.sleep(0.05)
 
 
 def _arguments(bus_port: int, announced_port: int) -> list[str]:
@@ -63,14 +90,18 @@ def _join(clients: Sequence[Any], ports: Sequence[int]) -> None:
         client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
     for client in clients[1:]:
         client.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0], ports[3])
-    deadline = time.monotonic() + FORMING_TIMEOUT_S
-    while not all(_is_whole(client) for client in clients):
-        if time.monotonic() > deadline:
-            raise TimeoutError("the cluster did not form")
-        time.sleep(0.05)
+    _until(lambda: all(_is_whole(client) for client in clients), "the cluster did not form")
 
 
 def _is_whole(client: Any) -> bool:
+    return is_well(client) and "cluster_known_nodes:3" in _info(client)
+
+
+def is_well(client: Any) -> bool:
+    """Whether this node takes commands: to its knowledge every slot has a master."""
+    return "cluster_state:ok" in _info(client)
+
+
+def _info(client: Any) -> str:
     info = client.execute_command("CLUSTER", "INFO")
-    text = info.decode() if isinstance(info, bytes) else "\n".join(f"{name}:{value}" for name, value in info.items())
-    return "cluster_state:ok" in text and "cluster_known_nodes:3" in text
+    return info.decode() if isinstance(info, bytes) else "\n".join(f"{name}:{value}" for name, value in info.items())

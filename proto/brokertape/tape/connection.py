@@ -4,11 +4,10 @@ redis-py repeats commands by itself unless told otherwise, which doubles an XADD
 retries are off: whoever writes repeats knowingly, under an id that makes the repeat harmless.
 """
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 from redis import exceptions
@@ -63,7 +62,7 @@ def connect(url: str, *, command_timeout_s: float = 5.0, max_connections: int = 
         # Not redis-py's own time limit: on Python 3.11 it writes through asyncio.wait_for, which loses a cancellation
         # that arrives as the write ends (23 of 40 in a loop of pings), and costs a task per command.
         "socket_timeout": None,
-        "socket_connect_timeout": min(command_timeout_s, 5.0),
+        "socket_connect_timeout": min(command_timeout_s / 2, 5.0),  # so that there is time to ask another node
         "max_connections": max_connections,
         "legacy_responses": False,
     }
@@ -100,7 +99,7 @@ async def run_pipeline(client: RedisClient, pipeline: Any, *, raise_on_error: bo
 
     Without `raise_on_error` what a command was refused for stands among the results.
     """
-    async with asyncio.timeout(getattr(client, "command_timeout_s", None)):
+    async with client.limit() if isinstance(client, TimedRedis | TimedCluster) else nullcontext():
         results = await pipeline.execute(raise_on_error=False)
     if raise_on_error:  # not by redis-py: it puts the command before the server's words, which tell failures apart
         for result in results:

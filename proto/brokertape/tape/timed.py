@@ -1,6 +1,8 @@
 """Clients of redis-py whose every command is bounded as a whole, and which repeat nothing by themselves."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
@@ -20,16 +22,36 @@ class TimedRedis(Redis):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """As redis-py's; raises TimeoutError. The connection is closed with it, so no late reply is mistaken."""
-        async with asyncio.timeout(self.command_timeout_s):
+        async with self.limit():
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's own
+
+    def limit(self) -> AbstractAsyncContextManager[object]:
+        """The limit, for commands that do not come by `execute_command`."""
+        return asyncio.timeout(self.command_timeout_s)
 
 
 class TimedCluster(RedisCluster):
-    """The same for a Cluster."""
+    """The same for a Cluster.
+
+    redis-py asks anew who has which slots once a connection has broken, and knows nothing of our limit: a master that
+    stands still, or whose host is gone without a word, would be asked for ever, though a replica has taken its place.
+    So a limit that was reached counts as a broken connection. Which node is asked then is redis-py's choice, at random:
+    if it is that very one, the next command asks another.
+    """
 
     command_timeout_s: float | None = None
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """As redis-py's; raises TimeoutError."""
-        async with asyncio.timeout(self.command_timeout_s):
+        async with self.limit():
             return await super().execute_command(*args, **options)
+
+    @asynccontextmanager
+    async def limit(self) -> AsyncIterator[None]:
+        """The limit, for commands that do not come by `execute_command`."""
+        try:
+            async with asyncio.timeout(self.command_timeout_s):
+                yield
+        except TimeoutError:
+            self._initialize = True  # what redis-py itself sets
+            raise
