@@ -7,7 +7,7 @@ retries are off: whoever writes repeats knowingly, under an id that makes the re
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 from redis import exceptions
@@ -15,7 +15,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from brokertape.tape.errors import StoreRefused, StoreUnavailable
 from brokertape.tape.sentinel import SentinelUrlError, sentinel_client
-from brokertape.tape.timed import TimedCluster, TimedRedis, no_retry
+from brokertape.tape.timed import BROKEN, TimedCluster, TimedRedis, no_retry
 
 RedisClient = Redis | RedisCluster
 
@@ -33,6 +33,7 @@ _UNAVAILABLE = (
     exceptions.TryAgainError,
     exceptions.MasterDownError,
     exceptions.OutOfMemoryError,  # passes when entries are trimmed or somebody raises maxmemory
+    exceptions.ClusterError,  # too many redirections, in the middle of a resharding
     exceptions.RedisClusterException,  # of all nodes none answers; not one of RedisError's
     OSError,
 )
@@ -97,13 +98,13 @@ def _checked(client: TimedRedis) -> TimedRedis:
 async def run_pipeline(client: RedisClient, pipeline: Any, *, raise_on_error: bool = True) -> Any:
     """Execute `pipeline`, made by `client`, within the time one command may take.
 
-    Without `raise_on_error` what a command was refused for stands among the results.
+    Without `raise_on_error` what a command was refused for stands among the results; a broken connection is raised.
     """
-    async with client.limit() if isinstance(client, TimedRedis | TimedCluster) else nullcontext():
+    async with _limit(client):
         results = await pipeline.execute(raise_on_error=False)
-    if raise_on_error:  # not by redis-py: it puts the command before the server's words, which tell failures apart
+        # Raised here and not by redis-py: it puts the command before the server's words, which tell failures apart.
         for result in results:
-            if isinstance(result, Exception):
+            if isinstance(result, Exception) and (raise_on_error or isinstance(result, BROKEN)):
                 raise result
     return results
 
@@ -112,11 +113,21 @@ async def server_time_ms(client: RedisClient, key: str) -> int:
     """Now (ms since 1970) by the clock of the server that keeps `key`. Raises StoreError."""
     with store_errors():
         if isinstance(client, RedisCluster):
-            await client.initialize()
+            await find_nodes(client)
             seconds, microseconds = await client.time(target_nodes=client.get_node_from_key(key))
         else:
             seconds, microseconds = await client.time()
     return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+async def find_nodes(client: RedisCluster) -> None:
+    """See that the nodes are known, within the time one command may take: for commands to one of them."""
+    async with _limit(client):
+        await client.initialize()
+
+
+def _limit(client: RedisClient) -> AbstractAsyncContextManager[object]:
+    return client.limit() if isinstance(client, TimedRedis | TimedCluster) else nullcontext()
 
 
 def redact(url: str) -> str:

@@ -5,9 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import MaxConnectionsError
+
+BROKEN = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)  # and with it the TimeoutError of a limit
 
 
 def no_retry() -> Retry:
@@ -35,8 +39,8 @@ class TimedCluster(RedisCluster):
 
     redis-py asks anew who has which slots once a connection has broken, and knows nothing of our limit: a master that
     stands still, or whose host is gone without a word, would be asked for ever, though a replica has taken its place.
-    So a limit that was reached counts as a broken connection. Which node is asked then is redis-py's choice, at random:
-    if it is that very one, the next command asks another.
+    So a limit that was reached counts as a broken connection, and one that broke in a pipeline as well. Which node is
+    asked then is redis-py's choice, at random: if it is that very one, the next command asks another.
     """
 
     command_timeout_s: float | None = None
@@ -52,6 +56,8 @@ class TimedCluster(RedisCluster):
         try:
             async with asyncio.timeout(self.command_timeout_s):
                 yield
-        except TimeoutError:
+        except MaxConnectionsError:  # ours: no node has to do with it
+            raise
+        except BROKEN:
             self._initialize = True  # what redis-py itself sets
             raise

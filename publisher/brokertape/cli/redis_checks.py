@@ -11,7 +11,7 @@ from brokertape.cli.check import Check, Verdict
 from brokertape.cli.faults import NoTape
 from brokertape.cli.redis_link import find_keys
 from brokertape.cli.settings import RedisGroup
-from brokertape.tape.connection import RedisClient, Script, store_errors
+from brokertape.tape.connection import RedisClient, Script, find_nodes, store_errors
 from brokertape.tape.errors import StoreError, StoreRefused
 
 LEAST_VERSION = (7, 0)
@@ -42,7 +42,7 @@ async def _infos(client: RedisClient) -> dict[str, Mapping[str, Any]]:
     with store_errors():
         if not isinstance(client, RedisCluster):
             return {"Redis": await client.info()}
-        await client.initialize()
+        await find_nodes(client)
         return {f"Redis {node.name}": await client.info(target_nodes=node) for node in client.get_primaries()}
 
 

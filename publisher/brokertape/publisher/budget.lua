@@ -77,7 +77,7 @@ if is_lost and not (marker[1] == server and marker[2]) then
   marker[2] = tostring(resume_at)
 end
 if marker[2] then
-  local wait = tonumber(marker[2]) - now
+  local wait = wait_until(marker[2], window)
   if wait > 0 then
     return {0, wait, 1}
   end
@@ -93,6 +93,12 @@ if quiet > 0 then
   if wait > 0 then
     return {0, math.ceil(wait), 0}
   end
+end
+
+-- Stamps that only a clock that has since been set back can have made: made now, they count as long as any can.
+local cap = now + timeout + window
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. text(cap), '+inf')) do
+  redis.call('ZADD', KEYS[1], text(now + timeout), id)
 end
 
 -- Anything that any caller's guard can still count stays; what is a minute old cannot.

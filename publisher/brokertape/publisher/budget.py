@@ -149,12 +149,14 @@ class Slot:
 
     Leaving with a reply, a refusal included, stamps the slot now; so does a request that never left for want of a
     session. Without a reply nothing is given back: the slot counts as answered at its timeout, which is also what a
-    crash leaves behind.
+    crash leaves behind, or now if that is later.
     """
 
-    def __init__(self, request_id: str, use_by_s: float, budget: "Budget") -> None:
+    def __init__(self, request_id: str, granted_at_s: float, budget: "Budget") -> None:
         self._request_id = request_id
-        self._use_by_s = use_by_s
+        self._stamp_s = granted_at_s + budget.timeout_s
+        # Half of the time to the stamp is left for the way to the gateway.
+        self._use_by_s = granted_at_s + budget.timeout_s / 2
         self._budget = budget
 
     async def __aenter__(self) -> None:
@@ -165,7 +167,8 @@ class Slot:
         hold_s = 0.0
         if isinstance(error, OverBudget):
             hold_s = self._budget.backoff.refused(self._budget.clock.monotonic_s())
-        if error is None or isinstance(error, Refused | NotConnected):
+        is_late = self._budget.clock.monotonic_s() > self._stamp_s
+        if is_late or error is None or isinstance(error, Refused | NotConnected):
             await self._budget.settle(self._request_id, hold_s)
 
 
@@ -176,10 +179,10 @@ class Budget:
         self, store: BudgetStore, clock: Clock, limit: Limit, timeout_s: float, pace: Pace, lane: Lane = LIVE
     ) -> None:
         self.clock = clock
+        self.timeout_s = timeout_s
         self.backoff = Backoff()
         self.granted = 0
         self._store = store
-        self._timeout_s = timeout_s
         self._pace = pace
         self._own = RequestWindow(lane.share_of(limit))
         self._lane = lane
@@ -220,7 +223,6 @@ class Budget:
         if wait_s > 0:
             return wait_s
         self._pace.sent(self.clock.monotonic_s())
-        self._own.reserve(request_id, now, self._timeout_s)
+        self._own.reserve(request_id, now, self.timeout_s)
         self.granted += 1
-        # The stamp lies `timeout_s` ahead of `now`: half of that is left for the way to the gateway.
-        return Slot(request_id, now + self._timeout_s / 2, self)
+        return Slot(request_id, now, self)

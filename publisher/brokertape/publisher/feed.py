@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from brokertape.publisher.clock import Clock
 from brokertape.tape.codec import encode_entry, load_status
-from brokertape.tape.connection import RedisClient, store_errors
+from brokertape.tape.connection import RedisClient, run_pipeline, store_errors
 from brokertape.tape.events import (
     StatusData,
     StatusEvent,
@@ -37,6 +37,7 @@ class Feed:
         self._started_ms = clock.now_ms()
         self._sent = 0
         self._states: dict[tuple[str, str], str] = {}
+        self._said: dict[str, bytes] = {}  # by this publisher: field of the status hash → payload
 
     async def load(self, alive: Collection[str]) -> None:
         """Learn what was last said of codes, so that a restart neither repeats it nor forgets to take it back.
@@ -80,14 +81,25 @@ class Feed:
         )
         with store_errors():
             await self._add(event)
-            await self._client.hset(self._keys.status, f"{scope}|{name}", encode_entry(event)["payload"])
-        self._states[scope, name] = state
+            field, payload = f"{scope}|{name}", encode_entry(event)["payload"]
+            await self._client.hset(self._keys.status, field, payload)
+        self._states[scope, name], self._said[field] = state, payload
 
     async def trouble(self, code: str, state: str, reason: str) -> None:
         """Say, in the log too, that `code` is in one of TROUBLES, and why; once per change of state."""
         if self.state_of("code", code) != state:
             logger.warning("%s %s: %s", code, state, reason)
             await self.status("code", code, state, reason)
+
+    async def restore(self) -> None:
+        """Put what this publisher has said into the status hash, where Redis has lost it: no news, so no event."""
+        if not self._said:
+            return
+        pipeline = self._client.pipeline(transaction=False)
+        for field, payload in self._said.items():
+            pipeline.hsetnx(self._keys.status, field, payload)
+        with store_errors():
+            await run_pipeline(self._client, pipeline)
 
     def state_of(self, scope: StatusScope, name: str) -> str | None:
         """The state last said of `name` by this publisher."""
@@ -96,6 +108,7 @@ class Feed:
     def forget(self, scope: StatusScope, name: str) -> None:
         """Nothing was said of `name`: what comes next is news again."""
         self._states.pop((scope, name), None)
+        self._said.pop(f"{scope}|{name}", None)
 
     async def watermark(self, codes: Mapping[str, WatermarkEntry]) -> None:
         """Say how far each code was truly seen."""

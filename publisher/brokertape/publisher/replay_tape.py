@@ -22,7 +22,7 @@ from brokertape.publisher.patience import Patience
 from brokertape.publisher.step import Append, Touch
 from brokertape.publisher.watch import open_tape
 from brokertape.tape.book import Book, Snapshot
-from brokertape.tape.connection import RedisClient, store_errors
+from brokertape.tape.connection import RedisClient, Script, store_errors
 from brokertape.tape.diff import repeated_names
 from brokertape.tape.errors import TapeTaken
 from brokertape.tape.events import TapeEvent, WatermarkEntry
@@ -37,6 +37,18 @@ LEASE_GRACE_S = 1.0  # whoever wants the tape of a killed one waits for so much 
 RENEW_EVERY_S = LEASE_S / 3
 PATIENCE_S = 30.0  # a Redis that is away for longer ends the replay
 WATERMARK_MS = 5000  # of the time that is replayed
+
+
+# In one step: a run that is frozen between looking and writing must not take the lease of its successor.
+_RENEW = Script("""
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])  -- nobody's: we were stopped for long, and nobody came
+return 1
+""")
+_LET_GO = Script("return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0")
 
 
 class MarketClock(SystemClock):
@@ -78,6 +90,7 @@ async def claim(client: RedisClient, keys: Keys, run: Run, *, may_replace: bool)
     await _take_lease(client, keys, run)
     await _check_free(client, keys, may_replace=may_replace)  # whoever held the lease may have made one meanwhile
     await _delete(client, keys.prefix)
+    await _renew(client, _lease(keys), run.name)  # a large one takes its time
     with store_errors():
         await client.hset(_mark(keys), mapping={"run": run.name, "begin": run.begin, "end": run.end})
     await open_tape(client, keys)
@@ -132,7 +145,7 @@ class ReplayTape:
         await self._send_marks()
         await self._feed.status("publisher", self._run.name, "left", reason)
         with store_errors():
-            await self._client.delete(_lease(self._keys))
+            await _LET_GO.run(self._client, [_lease(self._keys)], [self._run.name])
 
     async def keep(self) -> None:
         """Hold the tape until cancelled."""
@@ -214,10 +227,9 @@ async def _take_lease(client: RedisClient, keys: Keys, run: Run) -> None:
 
 async def _renew(client: RedisClient, lease: str, name: str) -> None:
     with store_errors():
-        holder = await client.get(lease)
-        if holder not in (name.encode(), None):  # none: we were stopped for long, and nobody came
-            raise TapeTaken("another replay has taken over the tape")
-        await client.set(lease, name, px=round(LEASE_S * 1000))
+        is_ours = await _RENEW.run(client, [lease], [name, round(LEASE_S * 1000)])
+    if not is_ours:
+        raise TapeTaken("another replay has taken over the tape")
 
 
 async def _delete(client: RedisClient, prefix: str) -> None:

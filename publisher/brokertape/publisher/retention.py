@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from brokertape.tape.connection import RedisClient, Script, store_errors
+from brokertape.tape.errors import StoreError
 from brokertape.tape.keys import Keys
 
 logger = logging.getLogger("brokertape.publisher.retention")
@@ -41,10 +42,17 @@ class Trimmer:
         kept = self._retention
         oldest = [f"{max(0, now_ms - round(days * _DAY_MS))}-0" for days in (kept.days, kept.most_days)]
         total = 0
+        failure: StoreError | None = None
         for stream in (*self._keys.tapes(), self._keys.history):
-            with store_errors():
-                removed, cut = await _TRIM.run(self._client, [stream], [*oldest, kept.most_entries])
+            try:
+                with store_errors():
+                    removed, cut = await _TRIM.run(self._client, [stream], [*oldest, kept.most_entries])
+            except StoreError as error:  # of this stream, maybe: the others must not grow for ever
+                failure = failure or error
+                continue
             total += removed
             for group in cut:
                 logger.warning("%s: the cap took entries that group %s has not had", stream, group.decode())
+        if failure is not None:
+            raise failure
         return total

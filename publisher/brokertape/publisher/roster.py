@@ -16,7 +16,7 @@ from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.stores import Stores
 from brokertape.publisher.volume_signal import VolumeSignal
 from brokertape.publisher.watch import Wanted
-from brokertape.tape.errors import DecodeError, StoreRefused
+from brokertape.tape.errors import DecodeError, StoreRefused, StoreUnavailable
 from brokertape.tape.market_time import trading_date_of
 from brokertape.tape.want import Want
 
@@ -76,12 +76,14 @@ class Roster:
         ours = self._division.part(wanted.wants, await self._stores.leases.read())
         await self._tell_refused(wanted)
         self._let_go(sorted(self._schedule.codes - ours.keys()))
-        await self._take_all({code: want for code, want in ours.items() if code not in self._schedule.codes})
+        away = await self._take_all({code: want for code, want in ours.items() if code not in self._schedule.codes})
         self._use(self._division.polls_per_s(self._polls_per_s))
         self._promise(ours)
         self._complaints.warn(
             "interest", wanted.asked.is_cut, f"of the interest only {MOST_MEMBERS} members are read: there are more"
         )
+        if away is not None:
+            raise away
 
     def _use(self, polls_per_s: float) -> None:
         """So many polls a second are ours, of those of our account."""
@@ -96,19 +98,26 @@ class Roster:
             self._stores.feed.forget("code", code)
             self._complaints.forget(f"promise of {code}")
 
-    async def _take_all(self, new: Mapping[str, Want]) -> None:
-        """Those that are promised to be seen often first: to read what is known of hundreds takes a moment."""
+    async def _take_all(self, new: Mapping[str, Want]) -> StoreUnavailable | None:
+        """Those that are promised to be seen often first: to read what is known of hundreds takes a moment.
+
+        Returns why some could not be taken: the next look tries again.
+        """
         if new:
             logger.info("polls %s", _some(sorted(new)))
+        away: StoreUnavailable | None = None
         for code in sorted(new, key=lambda code: (new[code].max_staleness_s or math.inf, code)):
             try:
                 await self._take(code, new[code])
+            except StoreUnavailable as error:  # one node of a Cluster may be away, and the others there
+                away = error
             except (StoreRefused, DecodeError) as error:  # its own trouble: the others are polled all the same
                 reason = f"what is stored of it cannot be used: {error}"
                 await self._stores.feed.status("code", code, "suspended", reason)
                 self._complaints.complain(f"book of {code}", error)
             else:
                 self._complaints.content(f"book of {code}")
+        return away
 
     async def _take(self, code: str, want: Want) -> None:
         # Whoever polled it may have left it in trouble, from which it recovers here.

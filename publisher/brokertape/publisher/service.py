@@ -152,6 +152,7 @@ class Publisher:
             look = partial(self._look_at_volumes, source)
             yield self._repeat(source.name, partial(getattr, source, "interval_s"), look)
         yield self._repeat("watermark", lambda: every.watermark_s, upkeep.send_watermark)
+        yield self._repeat("what is written once", lambda: every.watermark_s, upkeep.restore)
         yield self._repeat("why codes are asked", lambda: every.why_s, upkeep.tell_why)
         yield self._repeat("what was learnt", lambda: every.save_s, upkeep.save)
         yield self._repeat("retention", lambda: every.trim_s, upkeep.trim)

@@ -19,7 +19,7 @@ from brokertape.gateway.errors import (
     UpstreamTrouble,
 )
 from brokertape.gateway.port import MAX_CODES, MAX_CODES_BMP, Gateway
-from brokertape.publisher.budget import Budget
+from brokertape.publisher.budget import Budget, SlotExpired
 from brokertape.publisher.clock import Clock
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.volume_signal import VolumeSignal
@@ -82,6 +82,8 @@ class Snapshots:
         try:
             async with slot:
                 snapshots = await self._gateway.market_snapshot(batch)
+        except SlotExpired:
+            return  # nothing was sent: there is the next look
         except GatewayError as error:
             self._good = 0
             self._learn_from(error, batch)

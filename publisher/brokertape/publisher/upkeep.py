@@ -58,6 +58,11 @@ class Upkeep:
         now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
         await self._stores.why.tell(why_of(self._schedule, publisher=self._name, now_s=now_s, now_ms=now_ms))
 
+    async def restore(self) -> None:
+        """See that Redis still has what is written only once: it may have been emptied, or have lost its end."""
+        await self._stores.watch.keep_tape()
+        await self._stores.feed.restore()
+
     async def trim(self) -> None:
         """Cut from the tapes what is old."""
         await self._stores.trimmer.trim(self._clock.now_ms())

@@ -85,6 +85,10 @@ class WatchList:
         with store_errors():
             await self._client.hsetnx(self._keys.watch, code, Want().model_dump_json())
 
+    async def keep_tape(self) -> None:
+        """Make the tape anew if Redis has lost it: who joins looks for it. Raises TapeMismatch if it is another now."""
+        await open_tape(self._client, self._keys)
+
     async def remove(self, code: str) -> bool:
         """Watch `code` no more; whether it was."""
         with store_errors():

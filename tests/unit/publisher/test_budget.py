@@ -8,8 +8,8 @@ import fakeredis
 import pytest
 import redis.asyncio
 
-from brokertape.gateway.errors import LinkLost, OverBudget
-from brokertape.publisher.budget import BudgetStore, MemoryBudgetStore, RedisBudgetStore, SlotExpired
+from brokertape.gateway.errors import LinkLost, OverBudget, RequestTimeout
+from brokertape.publisher.budget import BudgetStore, MemoryBudgetStore, RedisBudgetStore, Slot, SlotExpired
 from brokertape.publisher.clock import SystemClock
 from brokertape.publisher.lane import Lane
 from brokertape.publisher.window import Limit
@@ -214,6 +214,43 @@ def test_a_slot_that_was_slept_over_is_not_used() -> None:
                 pytest.fail("sent")
 
     run_virtual(main())
+
+
+def test_a_request_that_is_given_up_late_counts_from_then() -> None:
+    """Sent as late as may be, its link is closed when the stamp has passed: till then the gateway may count it."""
+
+    async def main() -> float:
+        loop, budget = asyncio.get_running_loop(), virtual_budget(Limit(requests=1, window_s=1.0), timeout_s=5.0)
+
+        async def send_late(slot: Slot) -> None:
+            await asyncio.sleep(2.4)
+            async with slot:
+                await asyncio.sleep(5)
+                raise RequestTimeout("no answer")
+
+        with pytest.raises(RequestTimeout):
+            await send_late(await budget.acquire())
+        await budget.acquire()
+        return loop.time()
+
+    assert run_virtual(main()) > 2.4 + 5.0 + 1.0
+
+
+async def test_a_clock_that_is_set_back_stops_nobody_for_long() -> None:
+    """The stamps of an hour ahead count as made now, and a pause that ends then lasts for a window."""
+    at_s = 1_778_227_221.0
+    client = fake_redis(now_s=lambda: at_s)
+    store = RedisBudgetStore(client, KEYS, WINDOW, QUICK, 2.0, tape_existed=False)
+    assert [await store.reserve(name, 0.0) for name in "abc"] == [0, 0, 0]
+    at_s -= 3600
+    assert 0 < await store.reserve("d", 0.0) < 3.1
+    at_s += 3.2
+    assert await store.reserve("d", 0.0) == 0
+    await client.delete(KEYS.budget("a"))
+    assert 0 < await store.reserve("e", 0.0) < 1.1
+    at_s -= 3600
+    assert 0 < await store.reserve("e", 0.0) < 1.1
+    await client.aclose()
 
 
 async def test_what_a_refusal_teaches_is_kept_for_all_and_over_restarts(any_redis: redis.asyncio.Redis) -> None:

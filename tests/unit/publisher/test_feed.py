@@ -63,3 +63,20 @@ async def test_publishers_dead_for_a_day_are_swept(any_redis: redis.asyncio.Redi
     await feed(any_redis, clock, "young").status("publisher", "young", "left")
     await feed(any_redis, clock, "new").load(alive={"alive"})
     assert await stored(any_redis) == {"publisher|alive": "joined", "publisher|young": "left"}
+
+
+async def test_what_redis_has_lost_is_put_back(any_redis: redis.asyncio.Redis) -> None:
+    """As it was said, and not said again; what others have said meanwhile stays, and what was let go of is gone."""
+    one, other = feed(any_redis, Clock(0), "p"), feed(any_redis, Clock(0), "o")
+    await one.restore()
+    await one.status("gateway", "g", "connected")
+    await one.status("code", "HK.00700", "suspended", "why")
+    await one.status("code", "HK.00005", "suspended", "why")
+    one.forget("code", "HK.00005")
+    payload = await any_redis.hget(KEYS.status, "gateway|g")
+    await any_redis.flushall()
+    await other.status("code", "HK.00700", "recovered")
+    await one.restore()
+    assert await stored(any_redis) == {"gateway|g": "connected", "code|HK.00700": "recovered"}
+    assert await any_redis.hget(KEYS.status, "gateway|g") == payload
+    assert await any_redis.xlen(KEYS.feed) == 1

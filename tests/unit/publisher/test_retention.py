@@ -7,6 +7,7 @@ import redis.asyncio
 
 from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.tape import Keys
+from brokertape.tape.errors import StoreRefused
 
 KEYS = Keys(partitions=1)
 TAPE = KEYS.tape(0)
@@ -70,3 +71,14 @@ def test_nonsense_is_refused(days: float, most_days: float, most_entries: int) -
     """When it is made, not when it trims."""
     with pytest.raises(ValueError, match="retention"):
         Retention(days, most_days, most_entries)
+
+
+async def test_a_stream_that_cannot_be_trimmed_leaves_the_others_trimmed(any_redis: redis.asyncio.Redis) -> None:
+    """Else they would grow until the memory is full."""
+    keys = Keys(partitions=2)
+    await any_redis.set(keys.tape(0), "not a stream")
+    for number in range(400):
+        await any_redis.xadd(keys.tape(1), {"n": "1"}, id=f"{number + 1}-0")
+    with pytest.raises(StoreRefused):
+        await Trimmer(any_redis, keys, Retention(most_entries=1)).trim(NOW_MS)
+    assert await any_redis.xlen(keys.tape(1)) < 400

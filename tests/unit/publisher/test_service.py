@@ -21,6 +21,8 @@ from brokertape.simulator.rules import Limits
 from brokertape.simulator.virtual_time import VirtualClock, run_virtual
 from brokertape.tape import decode_entry
 from brokertape.tape.connection import server_time_ms
+from brokertape.tape.errors import StoreUnavailable
+from brokertape.tape.meta import read_meta
 from support.fake_redis import fake_redis
 from support.publishing import KEYS, Bench, assemble
 
@@ -424,5 +426,44 @@ def test_a_reply_older_than_the_book_teaches_nothing() -> None:
         scene.show(code, 200)
         await scene.clock.sleep(5)
         assert await scene.kinds(code) == ["baseline", "change"]
+
+    play(act)
+
+
+def test_a_redis_that_was_emptied_gets_its_tape_back() -> None:
+    """Whoever joins afterwards finds it, and is told how everything stands."""
+
+    async def act(scene: Scene) -> None:
+        await scene.clock.sleep(10)
+        said: Any = await scene.client.hgetall(KEYS.status)
+        await scene.client.flushall()
+        await scene.clock.sleep(6)
+        assert await read_meta(scene.client, KEYS.prefix) == KEYS
+        stored: Any = await scene.client.hgetall(KEYS.status)
+        assert stored == said
+
+    play(act)
+
+
+def test_a_node_that_is_away_holds_up_only_its_own_codes() -> None:
+    """The others are polled; its own are taken once it is back."""
+
+    async def act(scene: Scene) -> None:
+        prepare, away = scene.bench.poller.prepare, True
+
+        async def prepare_or_fail(code: str) -> None:
+            if away and code == "HK.00941":
+                raise StoreUnavailable("its node is away")
+            await prepare(code)
+
+        scene.bench.poller.prepare = prepare_or_fail  # type: ignore[method-assign]
+        for code in ("HK.00941", "HK.03988"):
+            await scene.bench.watch.add_missing(code)
+        await scene.clock.sleep(5)
+        assert "HK.03988" in scene.bench.schedule.codes
+        assert "HK.00941" not in scene.bench.schedule.codes
+        away = False
+        await scene.clock.sleep(5)
+        assert "HK.00941" in scene.bench.schedule.codes
 
     play(act)

@@ -18,6 +18,7 @@ from brokertape.gateway.errors import (
 from brokertape.gateway.port import Gateway
 from brokertape.gateway.values import SecuritySnapshot
 from brokertape.publisher.budget import Budget, MemoryBudgetStore
+from brokertape.publisher.lane import LIVE, Lane
 from brokertape.publisher.schedule import Schedule
 from brokertape.publisher.snapshots import (
     LOST_AFTER_S,
@@ -53,6 +54,17 @@ class Exchange:
         ]
 
 
+class Slow(MemoryBudgetStore):
+    """A store that takes its time."""
+
+    takes_s = 0.0
+
+    async def reserve(self, request_id: str, guard_s: float, lane: Lane = LIVE) -> float:
+        """After a while."""
+        await self._clock.sleep(self.takes_s)
+        return await super().reserve(request_id, guard_s, lane)
+
+
 class Place:
     """Snapshots at work on some codes, every one seen once."""
 
@@ -60,8 +72,8 @@ class Place:
         self.clock = VirtualClock(0)
         self.exchange = Exchange()
         self.schedule = Schedule(CODES)
-        store = MemoryBudgetStore(self.clock, SNAPSHOT_LIMIT, 5.0)
-        budget = Budget(store, self.clock, SNAPSHOT_LIMIT, 5.0, Pace(*SNAPSHOT_PACE))
+        self.store = Slow(self.clock, SNAPSHOT_LIMIT, 5.0)
+        budget = Budget(self.store, self.clock, SNAPSHOT_LIMIT, 5.0, Pace(*SNAPSHOT_PACE))
         self.signal = VolumeSignal(self.schedule, self.clock)
         self.snapshots = Snapshots(cast("Gateway", self.exchange), budget, self.signal, self.schedule, self.clock)
         self.schedule.next_due(self.clock.monotonic_s())
@@ -233,5 +245,19 @@ def test_as_many_as_ever_are_asked_for_again() -> None:
         await place.clock.sleep(NO_RIGHTS_PAUSE_S)
         await place.look(3)
         assert place.exchange.asked[-1] == CODES
+
+    play(act)
+
+
+def test_a_redis_that_is_slow_to_grant_costs_a_look() -> None:
+    """A slot that came too late is not used, and the next look is as ever."""
+
+    async def act(place: Place) -> None:
+        await place.look()
+        place.store.takes_s = 3.0
+        await place.look()
+        place.store.takes_s = 0.0
+        await place.look()
+        assert place.exchange.asked == [CODES] * 2
 
     play(act)
