@@ -91,7 +91,7 @@ async def test_a_redis_that_lost_its_end_is_followed_from_there(redis_server: Re
 async def test_a_cluster_is_followed_over_all_its_slots(short_dir: Path, redis_program: Path) -> None:
     """One stream after the other: a single read over several slots would be refused."""
     with three_nodes(short_dir, redis_program) as nodes:
-        async with connect(f"redis+cluster://127.0.0.1:{nodes[0]._port}") as client:
+        async with connect(f"redis+cluster://127.0.0.1:{nodes[0].port}") as client:
             for number, tape in enumerate(KEYS.tapes()):
                 await client.xadd(tape, {"n": number})
             async with reading(client, *KEYS.tapes()) as batches:

@@ -247,7 +247,7 @@ async def test_stream_and_memory_share_a_slot_of_a_cluster(short_dir: Path, redi
     identity: dict[str, Any] = {"source": "/opend/test", "id": f"{CODES[0]}/history/{DATES[0]}", "subject": CODES[0]}
     event = HistoryEvent(**identity, time="2026-05-08T10:00:00.000Z", data=data)
     with three_nodes(short_dir, redis_program) as nodes:
-        async with connect(f"redis+cluster://127.0.0.1:{nodes[0]._port}") as client:
+        async with connect(f"redis+cluster://127.0.0.1:{nodes[0].port}") as client:
             store = HistoryStore(client, Keys())
             assert await store.publish(event, "one")
             assert not await store.publish(event, "two")

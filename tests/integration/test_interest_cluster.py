@@ -19,7 +19,7 @@ async def test_interest_is_read_and_swept_over_two_slots(short_dir: Path, redis_
     keys = Keys()
     assert partition_of(keys.interest, SLOTS) // (SLOTS // 3) != partition_of(keys.interest_want, SLOTS) // (SLOTS // 3)
     with three_nodes(short_dir, redis_program) as nodes:
-        async with connect(f"redis+cluster://127.0.0.1:{nodes[0]._port}") as client:
+        async with connect(f"redis+cluster://127.0.0.1:{nodes[0].port}") as client:
             now = await server_time_ms(client, keys.interest)
             members = {member_of("HK.00700", "live"): now + 30_000, member_of("HK.00700", "gone"): now - 61_000}
             await client.zadd(keys.interest, members)

@@ -19,7 +19,7 @@ async def test_a_replay_is_written_and_replaced_on_all_nodes(short_dir: Path, re
     """Books of codes in every slot, and none is left by the time the next replay begins."""
     keys, factories = Keys("again", 4), [TapeFactory(f"HK.{number:05}") for number in range(1, 30)]
     with three_nodes(short_dir, redis_program) as nodes:
-        async with connect(f"redis+cluster://127.0.0.1:{nodes[0]._port}") as client:
+        async with connect(f"redis+cluster://127.0.0.1:{nodes[0].port}") as client:
             tape = await claim(client, keys, Run.new(0, 1), may_replace=False)
             for factory in factories:
                 event = factory.baseline()

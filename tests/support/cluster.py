@@ -63,6 +63,14 @@ def replica_of(master: RedisServer, directory: Path, program: Path) -> Iterator[
         yield node
 
 
+def has_taken_over(replica: RedisServer, others: Sequence[RedisServer]) -> bool:
+    """Whether `replica` is a master now, and it and `others` take commands: to their knowledge every slot has one."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(contextlib.closing(_client(node))) for node in (replica, *others)]
+        is_master: bool = clients[0].info("replication")["role"] == "master"
+        return is_master and all(map(_is_well, clients))
+
+
 def _client(node: RedisServer) -> Any:
     return redis.Redis(unix_socket_path=str(node.socket))
 
@@ -94,11 +102,10 @@ def _join(clients: Sequence[Any], ports: Sequence[int]) -> None:
 
 
 def _is_whole(client: Any) -> bool:
-    return is_well(client) and "cluster_known_nodes:3" in _info(client)
+    return _is_well(client) and "cluster_known_nodes:3" in _info(client)
 
 
-def is_well(client: Any) -> bool:
-    """Whether this node takes commands: to its knowledge every slot has a master."""
+def _is_well(client: Any) -> bool:
     return "cluster_state:ok" in _info(client)
 
 

@@ -61,7 +61,7 @@ class RedisServer:
         self.directory = directory
         self.socket = directory / "s"
         self._program = program
-        self._port = port
+        self.port = port
         self._arguments = list(arguments)
         self._is_durable = is_durable
         self._process: subprocess.Popen[bytes] | None = None
@@ -127,7 +127,7 @@ class RedisServer:
         durability = ("--appendonly", "yes", "--appendfsync", "always") if self._is_durable else ()
         return [
             str(program),
-            *("--port", str(self._port), "--bind", "127.0.0.1"),
+            *("--port", str(self.port), "--bind", "127.0.0.1"),
             *("--unixsocket", str(self.socket), "--unixsocketperm", "700"),
             *("--dir", str(self.directory), "--save", "", "--maxmemory-policy", "noeviction"),
             *durability,

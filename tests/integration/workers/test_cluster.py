@@ -5,7 +5,6 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from redis.asyncio import RedisCluster
 from brokertape.tape.connection import connect
 from brokertape.tape.keys import Keys
 from brokertape.workers import Delivery, MemoryPositions
-from support.cluster import is_well, replica_of, three_nodes
+from support.cluster import has_taken_over, replica_of, three_nodes
 from support.tape_factory import TapeFactory, create_tape, dead_letters, pending, publish, settled
 from support.waiting import until
 from support.workers import GROUP, Recorder, a_worker, quick, running
@@ -99,24 +98,25 @@ async def test_a_flushed_cluster_is_followed_on(cluster: RedisCluster) -> None:
     assert worker.counts.groups_lost >= 1
 
 
-async def test_a_master_that_stands_still_is_given_up(redis_program: Path, short_dir: Path) -> None:
-    """It refuses nothing and answers nothing: its partitions are read from the replica that took its place."""
+@pytest.mark.parametrize("trouble", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_master_that_is_gone_for_good_is_followed_in_its_replica(
+    redis_program: Path, short_dir: Path, trouble: signal.Signals
+) -> None:
+    """Dead, or neither refusing nor answering anything: its partitions are read from the replica in its place."""
     with (
         three_nodes(short_dir, redis_program) as (first, *others),
         replica_of(first, short_dir / "r", redis_program) as replica,
-        ExitStack() as stack,
     ):
-        nodes = [stack.enter_context(redis.Redis(unix_socket_path=str(node.socket))) for node in (replica, *others)]
-        url = f"redis+cluster://127.0.0.1:{nodes[0].config_get('port')['port']}"
+        url = f"redis+cluster://127.0.0.1:{others[0].port}"
         client = connect(url, command_timeout_s=1.0, max_connections=128)
         keys, factories = await create_tape(client), [TapeFactory(f"HK.{number:05}") for number in range(30)]
         await publish(client, keys, [factory.baseline() for factory in factories])
         worker = a_worker(client, keys, Recorder())
         async with running(worker):
             await until(lambda: worker.counts.handled == len(factories))
-            os.kill(first.pid, signal.SIGSTOP)
-            await until(lambda: nodes[0].info("replication")["role"] == "master" and all(map(is_well, nodes)))
-            other = connect(url)
+            os.kill(first.pid, trouble)
+            await until(lambda: has_taken_over(replica, others))
+            other = connect(f"redis+cluster://127.0.0.1:{replica.port}")
             await publish(other, keys, [factory.change() for factory in factories])
             await until(lambda: worker.counts.handled == 2 * len(factories), timeout_s=60)
         for one in (client, other):
