@@ -231,6 +231,7 @@ def test_ctrl_c_ends_a_replay_cleanly(redis_server: RedisServer, database_url: s
         (("--day", "2026-05-08", "--partitions", "3"), "power of two"),
         (("--day", "2026-05-08", "--prefix", "a b"), "key prefix"),
         (("--day", "8 May"), "write a date as 2026-05-08"),
+        (("--day", "9999-12-31"), "write a date as 2026-05-08"),
         ((), "--from and --to"),
     ],
 )

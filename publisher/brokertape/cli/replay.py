@@ -7,7 +7,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from brokertape.cli.faults import OK, NothingStored, SettingsError
@@ -127,8 +127,10 @@ def speed_of(text: str) -> float:
 
 def _date(text: str) -> str:
     try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError as error:
+        day = date.fromisoformat(text)
+        _ = day + timedelta(days=1)  # there is one after it
+        return day.isoformat()
+    except (ValueError, OverflowError) as error:
         raise SettingsError(f"--day {text}: write a date as 2026-05-08") from error
 
 

@@ -57,12 +57,16 @@ class Nightly:
         """Until cancelled. Raises StoreError when Redis refuses."""
         is_first = True
         while True:
-            state, moment = await self._patience.wait_for(self._filler.look)
-            if is_first or is_due(state, moment, self._final_at, self._filled_on):
-                await self._fill()
-                # What began before the day was final leaves the evening's run to be done.
-                self._filled_on = moment.date() if moment.time() >= self._final_at else None
-                is_first = False
+            try:
+                state, moment = await self._patience.wait_for(self._filler.look)
+            except GatewayError as error:  # an answer that nobody can make sense of: there is the next look
+                logger.warning("what time it is at the market is not known: %s", error)
+            else:
+                if is_first or is_due(state, moment, self._final_at, self._filled_on):
+                    await self._fill()
+                    # What began before the day was final leaves the evening's run to be done.
+                    self._filled_on = moment.date() if moment.time() >= self._final_at else None
+                    is_first = False
             await self._clock.sleep(LOOK_EVERY_S)
 
     async def _fill(self) -> None:

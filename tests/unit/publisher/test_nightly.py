@@ -6,7 +6,9 @@ from datetime import datetime, time
 
 import pytest
 
+from brokertape.gateway.errors import Refused
 from brokertape.gateway.values import GlobalState, MarketState
+from brokertape.publisher.history import HistoryFiller
 from brokertape.publisher.nightly import Nightly, is_due
 from brokertape.publisher.retention import Retention, Trimmer
 from brokertape.simulator.instruments import KNOWN
@@ -125,3 +127,23 @@ def test_the_evening_comes_once_a_day(market: MarketState, moment: str, filled_o
     filled = None if filled_on is None else datetime.fromisoformat(filled_on).date()
     at = datetime.fromisoformat(moment).replace(tzinfo=HKT)
     assert is_due(state, at, time(18), filled) == due
+
+
+def test_an_answer_that_makes_no_sense_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal of a kind that nobody has seen: there is the next look."""
+    refused = 0
+    look = HistoryFiller.look
+
+    async def look_or_fail(self: HistoryFiller) -> tuple[GlobalState, datetime]:
+        nonlocal refused
+        refused += 1
+        if refused < 3:
+            raise Refused(-1, "x")
+        return await look(self)
+
+    async def act(scene: Scene, _: list[str]) -> None:
+        await scene.clock.sleep(200)
+        assert await dates(scene) == ["2026-05-06", "2026-05-05"]
+
+    monkeypatch.setattr(HistoryFiller, "look", look_or_fail)
+    play(act)

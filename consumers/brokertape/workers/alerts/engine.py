@@ -107,7 +107,9 @@ class Engine:
     def _stale_codes(self) -> Iterator[Alert]:
         for name, code in self.memory.codes.items():
             for judge in self._freshness:
-                if name in judge.rule.codes and judge.is_stale(code, self.memory.attention):
+                # One of which nothing is known was never seen, and so cannot have grown old.
+                is_known = code.known.version is not None
+                if is_known and name in judge.rule.codes and judge.is_stale(code, self.memory.attention):
                     yield self._stale(judge, name, code)
 
     def _alert(self, rule: str, news: News, finding: Finding) -> Alert:

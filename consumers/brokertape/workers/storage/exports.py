@@ -58,6 +58,8 @@ class Span:
         day = _date_of(self.last)
         if day is None:
             return first, moment_ms(self.last)
+        if day == date.max:
+            return first, None
         return first, moment_ms((day + timedelta(days=1)).isoformat()) - 1
 
     def dates(self) -> tuple[str | None, str | None]:

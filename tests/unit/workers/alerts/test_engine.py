@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from brokertape.tape.events import TapeEvent
+from brokertape.workers.alerts.state import CodeState
 from support.alerting import Judged
 from support.scripted_day import ScriptedDay
 
@@ -292,6 +293,14 @@ def test_a_code_that_nobody_looks_at_is_told_once() -> None:
     judged.engine.see("HK.00700", lively.now)
     assert fired(judged, *(lively.trade(HSBC, buy=1).poll(20) for _ in range(6))) == []
     assert fired(judged, lively.trade(HSBC, buy=1).poll(20)) != []
+
+
+def test_a_code_of_which_nothing_is_known_is_not_told() -> None:
+    """An event of it came without the list it belongs to: it was never seen, and cannot have grown old."""
+    judged, lively = Judged(rule('stale_after = "2m"')), ScriptedDay("HK.00005").trade(HSBC, buy=1)
+    judged.engine.memory.codes["HK.00700"] = CodeState()
+    fired(judged, lively.baseline())
+    assert fired(judged, *(lively.trade(HSBC, buy=1).poll(20) for _ in range(20))) == []
 
 
 def test_a_time_in_which_nobody_is_looked_at_makes_no_code_stale() -> None:

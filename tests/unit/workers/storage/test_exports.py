@@ -22,6 +22,7 @@ MARKET_MIDNIGHT = FIRST_EPOCH - 8 * 3_600_000  # of 2026-05-08
         (None, None, (None, None)),
         ("2026-05-08", None, (MARKET_MIDNIGHT, None)),
         (None, "2026-05-08", (None, MARKET_MIDNIGHT + DAY_MS - 1)),
+        (None, "9999-12-31", (None, None)),
         ("2026-05-08 08:00", "2026-05-08T00:00:01.500Z", (FIRST_EPOCH, FIRST_EPOCH + 1500)),
     ],
 )

@@ -1,32 +1,52 @@
 """Alerts on standard output, a line each; a digest has several."""
 
 import asyncio
-import sys
-from typing import TextIO
+import os
+import select
+import time
 
 from brokertape.tape.wording import plain
 from brokertape.workers.alerts.sinks.message import Message
 from brokertape.workers.errors import SinkUnavailable
 
+STANDARD_OUTPUT = 1
+PATIENCE_S = 30.0
+_LOOK_EVERY_S = 0.05
+_AT_ONCE = 512  # so much does a pipe or terminal that is ready for writing take without blocking, as POSIX has it
+
 
 class ConsoleSink:
-    """Writes to `stream`, by default the standard output of the moment."""
+    """Writes to a file descriptor.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream
+    Whoever reads it may stop for hours, with a pager or Ctrl-S. A thread that waits for that cannot be ended, and a
+    buffer would hold what was given up; so it is written only when it is ready, and what was begun is finished first.
+    """
+
+    def __init__(self, descriptor: int = STANDARD_OUTPUT) -> None:
+        self._descriptor = descriptor
+        self._begun = b""  # what was given up in the middle, if anything was
+        self._left = b""  # what is not written of it
 
     async def send(self, message: Message, /) -> None:
-        """As Sink has it. In a thread: whoever reads it may have stopped reading."""
-        lines = "".join(f"{plain(line)}\n" for line in message.text.splitlines())
+        """As Sink has it."""
+        lines = "".join(f"{plain(line)}\n" for line in message.text.splitlines()).encode(errors="replace")
+        if lines != self._begun:
+            self._begun, self._left = lines, self._left + lines
         try:
-            await asyncio.to_thread(self._write, lines)
+            await self._write()
         except OSError as error:
             raise SinkUnavailable(f"standard output: {error.strerror or error}") from error
-
-    def _write(self, lines: str) -> None:
-        stream = self._stream or sys.stdout
-        stream.write(lines)
-        stream.flush()
+        self._begun = b""
 
     async def close(self) -> None:
         """Nothing is held."""
+
+    async def _write(self) -> None:
+        began_s = time.monotonic()
+        while self._left:
+            if select.select([], [self._descriptor], [], 0)[1]:
+                self._left = self._left[os.write(self._descriptor, self._left[:_AT_ONCE]) :]
+            elif time.monotonic() < began_s + PATIENCE_S:
+                await asyncio.sleep(_LOOK_EVERY_S)
+            else:
+                raise SinkUnavailable("standard output: nobody reads it")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import httpx2
 
+from brokertape.workers.alerts.errors import SinkError
 from brokertape.workers.alerts.sinks.message import Refused
 from brokertape.workers.errors import SinkUnavailable
 
@@ -18,10 +19,16 @@ class Poster:
 
     A message is confirmed by an answer of 2xx within `timeout_s`. No answer, 408, 429 and 5xx are troubles that pass;
     any other answer refuses the message. Redirects are not followed.
+
+    Raises:
+        SinkError: `url` is none.
     """
 
     def __init__(self, url: str, *, name: str, timeout_s: float) -> None:
-        self._url = url
+        try:
+            self._url = httpx2.URL(url)
+        except httpx2.InvalidURL:  # it quotes what may be a part of a password
+            raise SinkError(f"sink {name}: its URL cannot be read: write special characters in it as %XX") from None
         self._name = name
         self._timeout_s = timeout_s
         self._client = httpx2.AsyncClient(timeout=timeout_s, follow_redirects=False)

@@ -85,13 +85,18 @@ class SinkTable(BaseModel):
             case "console":
                 return ConsoleSink()
             case "file":
-                return LogFileSink(Path(self.path or ""))
+                return self._log_file(Path(self.path or ""))
             case "webhook":
                 return self._webhook()
             case "alertmanager":
                 return self._alertmanager()
             case "apprise":
                 return self._apprise()
+
+    def _log_file(self, path: Path) -> Sink:
+        if path.exists() and not path.is_file():  # what is written there cannot be made durable, or taken back
+            raise SinkError(f"sink {self.name}: {path} is no file; for standard output write kind = 'console'")
+        return LogFileSink(path)
 
     def _webhook(self) -> Sink:
         from brokertape.workers.alerts.sinks.webhook import WebhookSink

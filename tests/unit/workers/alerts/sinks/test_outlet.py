@@ -1,14 +1,16 @@
 """A sink's handler: confirmed once, paced, stopped in good order; and the small sinks themselves."""
 
 import asyncio
-import io
+import errno
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from brokertape.workers.alerts.event import AlertEvent
+from brokertape.workers.alerts.sinks import console
 from brokertape.workers.alerts.sinks.console import ConsoleSink
 from brokertape.workers.alerts.sinks.log_file import LogFileSink
 from brokertape.workers.alerts.sinks.message import Message
@@ -84,12 +86,65 @@ def told(number: int) -> Message:
     return Message(event, is_late=False, covers=(event.id,))
 
 
-async def test_the_console_shows_no_control_characters() -> None:
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """Both ends, closed after the test."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+async def test_the_console_shows_no_control_characters(pipe: tuple[int, int]) -> None:
     """A broker's name is not ours."""
-    stream, message = io.StringIO(), told(1)
+    read, write = pipe
+    message = told(1)
     assert isinstance(message.told, AlertEvent)
-    await ConsoleSink(stream).send(message)
-    assert stream.getvalue() == "12:00:00  HK.00700 · number 1 [one]\n"
+    await ConsoleSink(write).send(message)
+    assert os.read(read, 1000).decode() == "12:00:00  HK.00700 · number 1 [one]\n"
+
+
+async def test_a_console_that_nobody_reads_is_waited_for_and_told_once(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pager, Ctrl-S: however often it is tried meanwhile, each line is there once, and nothing hangs."""
+    monkeypatch.setattr(console, "PATIENCE_S", 0.1)
+    read, write = pipe
+    sink, sent = ConsoleSink(write), 0
+
+    async def fill() -> None:
+        nonlocal sent
+        while True:
+            await sink.send(told(sent))
+            sent += 1
+
+    with pytest.raises(SinkUnavailable, match="nobody reads it"):
+        await fill()
+    with pytest.raises(SinkUnavailable):
+        await sink.send(told(sent))
+    os.set_blocking(read, False)
+    text = os.read(read, 1 << 20)
+    await sink.send(told(sent))
+    await sink.send(told(sent + 1))
+    text += os.read(read, 1 << 20)
+    assert text.decode().splitlines() == [told(number).text for number in range(sent + 2)]
+
+
+async def test_a_full_disk_is_told_no_line_twice(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written is not kept in a buffer beside the next attempt."""
+    read, write = pipe
+    sink, real = ConsoleSink(write), os.write
+
+    def full(_descriptor: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    for _ in range(3):
+        with pytest.raises(SinkUnavailable, match="No space left"):
+            await sink.send(told(1))
+    monkeypatch.setattr(os, "write", real)
+    await sink.send(told(1))
+    assert os.read(read, 1000).decode() == f"{told(1).text}\n"
 
 
 async def test_a_file_gets_a_line_each_and_nobody_else_reads_it(tmp_path: Path) -> None:

@@ -64,6 +64,14 @@ def test_beyond_the_limit_the_rest_goes_together() -> None:
     assert sent[-1].text.startswith("8 alerts from 2026-05-08 12:00:00")
 
 
+def test_old_ones_are_marked_even_where_there_is_little_room() -> None:
+    """First and apart, if there is room for two; else what they are told with is marked."""
+    batch: list[Told] = [an_alert(number, NOON_MS - (number < 3) * 61_000) for number in range(9)]
+    sent = planned(batch, 3)
+    assert [(message.is_late, len(ids_within(message))) for message in sent] == [(True, 3), (False, 1), (False, 5)]
+    assert [(message.is_late, len(ids_within(message))) for message in planned(batch, 1)] == [(True, 9)]
+
+
 def test_the_same_alerts_have_the_same_digest() -> None:
     """Receivers drop repeats by its id."""
     batch: list[Told] = [an_alert(number, NOON_MS - 61_000) for number in range(3)]

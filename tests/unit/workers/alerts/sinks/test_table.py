@@ -105,3 +105,23 @@ def test_a_random_secret_may_have_no_prefix() -> None:
     """Some hand it out bare."""
     key = os.urandom(24)
     assert secret_bytes(base64.b64encode(key).decode() + "\n") == key
+
+
+@pytest.mark.parametrize("url", ["http://host:port/x", "https://u:pa/ss@h/", "https://host/a\nhttps://host/b"])
+def test_a_url_that_cannot_be_read_is_told_when_it_is_opened(tmp_path: Path, url: str) -> None:
+    """Without it: what looks like its port may be a part of the password."""
+    path = tmp_path / "url"
+    path.write_text(url)
+    [webhook] = sinks(f'[[sink]]\nname = "a"\nkind = "webhook"\nurl_file = "{path}"')
+    with pytest.raises(SinkError, match="sink a: its URL cannot be read") as raised:
+        webhook.open()
+    assert "pa" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_a_file_sink_takes_files_only(tmp_path: Path) -> None:
+    """A pipe can neither be flushed nor cut: its first alert would be told for ever."""
+    os.mkfifo(tmp_path / "fifo")
+    [file] = sinks(f'[[sink]]\nname = "a"\nkind = "file"\npath = "{tmp_path / "fifo"}"')
+    with pytest.raises(SinkError, match="fifo is no file; for standard output write kind = 'console'"):
+        file.open()
