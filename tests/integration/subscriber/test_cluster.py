@@ -9,6 +9,7 @@ import pytest
 
 from brokertape.subscriber import State, subscribe
 from brokertape.tape.connection import connect
+from brokertape.tape.keys import Keys
 from support.cluster import has_taken_over, replica_of, three_nodes
 from support.subscriptions import listening
 from support.tape_factory import TapeFactory, create_tape
@@ -20,15 +21,21 @@ pytestmark = pytest.mark.server
 CODES = ["HK.00700", "HK.00005", "HK.09988", "HK.01810", "HK.03690"]
 
 
+async def begin(url: str) -> tuple[Keys, list[TapeFactory]]:
+    """A tape with a baseline of each code."""
+    factories = [TapeFactory(code, epoch=time.time_ns() // 1_000_000) for code in CODES]
+    async with connect(url) as client:
+        keys = await create_tape(client)
+        for factory in factories:
+            await TapeWriter(client, keys, factory).baseline()
+    return keys, factories
+
+
 async def test_codes_of_several_nodes_are_followed(short_dir: Path, redis_program: Path) -> None:
     """Books, changes, ages and interest; a node that restarts holds up its own codes alone, and none is lost."""
     with three_nodes(short_dir, redis_program) as nodes:
         url = f"redis+cluster://127.0.0.1:{nodes[0].port}"
-        factories = [TapeFactory(code, epoch=time.time_ns() // 1_000_000) for code in CODES]
-        async with connect(url) as client:
-            keys = await create_tape(client)
-            for factory in factories:
-                await TapeWriter(client, keys, factory).baseline()
+        keys, factories = await begin(url)
         async with listening(subscribe(url, CODES, max_age=600)) as listener:
             await until(lambda: listener.count("state") == len(CODES))
             nodes[1].kill()
@@ -61,11 +68,7 @@ async def test_a_node_that_is_gone_for_good_is_followed_in_its_replica(
         replica_of(gone, short_dir / "r", redis_program) as replica,
     ):
         url = f"redis+cluster://127.0.0.1:{first.port}"
-        factories = [TapeFactory(code, epoch=time.time_ns() // 1_000_000) for code in CODES]
-        async with connect(url) as client:
-            keys = await create_tape(client)
-            for factory in factories:
-                await TapeWriter(client, keys, factory).baseline()
+        keys, factories = await begin(url)
         async with listening(subscribe(url, CODES, max_age=600, asks=asks)) as listener:
             await until(lambda: listener.count("state") == len(CODES))
             os.kill(gone.pid, trouble)

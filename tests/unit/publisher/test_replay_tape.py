@@ -213,3 +213,13 @@ async def test_a_replay_that_was_replaced_ends(any_redis: redis.asyncio.Redis, t
     await any_redis.delete(KEYS.book(factory.code))
     with pytest.raises(TapeTaken, match="begin again with --replace"):
         await append(tape, factory.change(), factory)
+
+
+async def test_a_replay_that_ends_late_leaves_its_successor_the_tape(
+    any_redis: redis.asyncio.Redis, tape: ReplayTape
+) -> None:
+    """It was frozen on its way out, and another has taken over."""
+    lease = KEYS.private("replay:lease")
+    await any_redis.set(lease, "another")
+    await tape.end("late")
+    assert await any_redis.get(lease) == b"another"

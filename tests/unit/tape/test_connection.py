@@ -86,6 +86,7 @@ async def test_a_sentinel_url_is_read_in_full() -> None:
         (exceptions.RedisClusterException("no node"), StoreUnavailable),
         (exceptions.SlotNotCoveredError("no node"), StoreUnavailable),
         (exceptions.MasterDownError("link down"), StoreUnavailable),
+        (exceptions.ClusterError("TTL exhausted."), StoreUnavailable),
         (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), StoreUnavailable),
         (exceptions.ResponseError("MISCONF Errors writing to the AOF file"), StoreUnavailable),
         (OSError("broken pipe"), StoreUnavailable),

@@ -130,6 +130,25 @@ async def test_a_console_that_nobody_reads_is_waited_for_and_told_once(
     assert text.decode().splitlines() == [told(number).text for number in range(sent + 2)]
 
 
+async def test_what_is_never_told_is_not_gathered(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may come instead of a message that was given up: of that, only the line that was begun is finished."""
+    read, write = pipe
+    sink, real, room = ConsoleSink(write), os.write, [10, 0, 0, 0]
+
+    def little(descriptor: int, data: bytes) -> int:
+        if not (size := room.pop(0)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(descriptor, data[:size])
+
+    monkeypatch.setattr(os, "write", little)
+    for number in range(3):
+        with pytest.raises(SinkUnavailable):
+            await sink.send(told(number))
+    monkeypatch.setattr(os, "write", real)
+    await sink.send(told(3))
+    assert os.read(read, 1000).decode().splitlines() == [told(0).text, told(3).text]
+
+
 async def test_a_full_disk_is_told_no_line_twice(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be written is not kept in a buffer beside the next attempt."""
     read, write = pipe
