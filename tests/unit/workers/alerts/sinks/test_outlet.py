@@ -130,10 +130,13 @@ async def test_a_console_that_nobody_reads_is_waited_for_and_told_once(
     assert text.decode().splitlines() == [told(number).text for number in range(sent + 2)]
 
 
-async def test_what_is_never_told_is_not_gathered(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others may come instead of a message that was given up: of that, only the line that was begun is finished."""
+@pytest.mark.parametrize(("tried", "told_at_last"), [([9, 0, 0], [0]), ([9, 0, 1, 2], [0, 3])])
+async def test_of_what_is_given_up_only_the_begun_line_is_finished(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tried: list[int], told_at_last: list[int]
+) -> None:
+    """The same message is gone on with; others that come instead do not gather."""
     read, write = pipe
-    sink, real, room = ConsoleSink(write), os.write, [10, 0, 0, 0]
+    sink, real, room = ConsoleSink(write), os.write, [0, 10, 0, 0, 0]
 
     def little(descriptor: int, data: bytes) -> int:
         if not (size := room.pop(0)):
@@ -141,12 +144,12 @@ async def test_what_is_never_told_is_not_gathered(pipe: tuple[int, int], monkeyp
         return real(descriptor, data[:size])
 
     monkeypatch.setattr(os, "write", little)
-    for number in range(3):
+    for number in tried:
         with pytest.raises(SinkUnavailable):
             await sink.send(told(number))
     monkeypatch.setattr(os, "write", real)
-    await sink.send(told(3))
-    assert os.read(read, 1000).decode().splitlines() == [told(0).text, told(3).text]
+    await sink.send(told(told_at_last[-1]))
+    assert os.read(read, 1000).decode().splitlines() == [told(number).text for number in told_at_last]
 
 
 async def test_a_full_disk_is_told_no_line_twice(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
